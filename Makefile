@@ -1,0 +1,29 @@
+# Each target makes .venv and installs what it needs from nothing.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lab clean
+
+demo: .venv/.installed
+	$(BIN)/python -m w3an_lite demo --out runs/demo
+
+test: .venv/.installed-test
+	$(BIN)/python -m pytest tests
+	$(BIN)/python tests/notebooks.py
+
+lab: .venv/.installed
+	$(BIN)/python -m jupyter lab notebooks/00_start_here.ipynb
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install -q -e .
+	touch $@
+
+.venv/.installed-test: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install -q -e '.[test]'
+	touch $@ .venv/.installed
+
+clean:
+	rm -rf .venv runs

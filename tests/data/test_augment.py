@@ -1,0 +1,162 @@
+"""One crop and one flip a clip; what is pasted over is known to the pixel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from w3an_lite.data.augment import Augment, paste, random_boxes
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def places() -> Tensor:
+    """Clips [6, 2, 3, 12, 9] whose channels tell frame, row and column of every pixel."""
+    out = torch.zeros(6, 2, 3, 12, 9, dtype=torch.uint8)
+    out[:, :, 0] = torch.arange(12).view(6, 2, 1, 1).to(torch.uint8)
+    out[:, :, 1] = torch.arange(12).view(12, 1).to(torch.uint8)
+    out[:, :, 2] = torch.arange(9).to(torch.uint8)
+    return out
+
+
+@pytest.fixture
+def noise() -> Tensor:
+    return torch.randint(0, 256, (40, 5, 3, 32, 16), dtype=torch.uint8)
+
+
+ALL = Augment(crop=(24, 12), pad=2, flip=0.5, erase=0.5, paste=0.5)
+
+
+def test_the_generator_decides_everything(noise: Tensor) -> None:
+    before = noise.clone()
+    one = ALL(noise, seeded(3))
+    torch.manual_seed(99)
+    two, other = ALL(noise, seeded(3)), ALL(noise, seeded(4))
+    assert torch.equal(one.frames, two.frames)
+    assert torch.equal(one.covered, two.covered)
+    assert not torch.equal(one.frames, other.frames)
+    assert torch.equal(noise, before)
+    assert one.frames.shape == (40, 5, 3, 24, 12)
+    assert one.frames.dtype == torch.uint8
+    assert one.covered.shape == (40, 5, 24, 12)
+    assert one.covered.dtype == torch.bool
+
+
+def test_without_arguments_nothing_happens(noise: Tensor) -> None:
+    frames, covered = Augment()(noise, seeded())
+    assert torch.equal(frames, noise)
+    assert not covered.any()
+
+
+@pytest.mark.parametrize("pad", [0, 2])
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_a_crop_is_a_window_shared_by_the_clip(places: Tensor, pad: int, flip: float) -> None:
+    frames, covered = Augment(crop=(8, 5), pad=pad, flip=flip)(places, seeded())
+    assert frames.shape == (6, 2, 3, 8, 5)
+    assert not covered.any()
+    assert torch.equal(frames[:, :, 0, 0, 0], places[:, :, 0, 0, 0])  # no clip or frame swapped
+    assert torch.equal(frames[:, 0, 1:], frames[:, 1, 1:])  # one window for both frames
+    tops = set()
+    for clip in frames[:, 0].long():
+        rows, columns = clip[1], clip[2]
+        if flip:
+            columns = columns.flip(1)
+        assert (rows == rows[:, :1]).all()
+        assert (columns == columns[:1]).all()
+        down, across = rows[:, 0], columns[0]
+        if pad == 0:
+            assert (down.diff() == 1).all()
+            assert (across.diff() == 1).all()
+        else:  # the edge is repeated
+            for line, last in ((down, 11), (across, 8)):
+                steps = line.diff()
+                assert (
+                    (steps == 1) | ((steps == 0) & ((line[1:] == 0) | (line[1:] == last)))
+                ).all()
+        tops.add(int(down[0]))
+    assert len(tops) > 1  # the clips have windows of their own
+
+
+def test_windows_reach_every_place(places: Tensor) -> None:
+    many = places[:1].expand(600, -1, -1, -1, -1)
+    frames, _ = Augment(crop=(10, 7))(many, seeded())
+    corners = frames[:, 0, 1:, 0, 0]
+    assert {tuple(c) for c in corners.tolist()} == {(y, x) for y in range(3) for x in range(3)}
+
+
+def test_a_share_of_the_clips_is_mirrored(places: Tensor) -> None:
+    many = places[:1].expand(2000, -1, -1, -1, -1)
+    frames, _ = Augment(flip=0.3)(many, seeded())
+    mirrored = (frames == many.flip(-1)).flatten(1).all(1)
+    plain = (frames == many).flatten(1).all(1)
+    assert (mirrored ^ plain).all()
+    assert 0.25 < mirrored.float().mean() < 0.35
+
+
+def test_pasting_changes_covered_pixels_only(noise: Tensor) -> None:
+    frames, covered = Augment(paste=0.5)(noise, seeded())
+    differs = (frames != noise).any(2)
+    assert not (differs & ~covered).any()
+    # over noise nearly every pasted pixel differs; a frame may be pasted on itself, hence not all
+    assert differs[covered].float().mean() > 0.9
+    touched = covered.flatten(2).any(2)
+    assert 0.4 < touched.float().mean() < 0.6
+    much = covered[touched].float().mean((-2, -1))
+    assert much.min() > 0.02
+    assert much.max() < 1
+    assert much.std() > 0.1
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 0), (1.0, 1)])
+def test_all_or_none_are_pasted_over(noise: Tensor, share: float, expected: int) -> None:
+    _, covered = paste(noise, share, seeded())
+    assert covered.flatten(2).any(2).float().mean() == expected
+
+
+def test_pasted_pixels_come_from_the_batch() -> None:
+    """Every frame one colour of its own: what is pasted has colours of the batch."""
+    colour = torch.arange(12, dtype=torch.uint8).view(4, 3, 1, 1, 1).expand(4, 3, 3, 16, 8) * 20
+    frames, covered = Augment(paste=1)(colour, seeded())
+    assert set(frames.unique().tolist()) <= {20 * k for k in range(12)}
+    assert covered.flatten(2).any(2).all()
+
+
+def test_erasing_fills_boxes_with_the_mean_colour(noise: Tensor) -> None:
+    frames, covered = Augment(erase=0.4)(noise, seeded())
+    assert not covered.any()  # erased is not pasted over
+    mean = noise.float().mean((-2, -1), keepdim=True).to(torch.uint8)
+    differs = (frames != noise).any(2)
+    assert torch.equal(frames, torch.where(differs.unsqueeze(2), mean.expand_as(noise), noise))
+    touched = differs.flatten(2).any(2)
+    assert 0.3 < touched.float().mean() < 0.5
+
+
+def test_boxes_have_the_sides_asked_for() -> None:
+    frames = torch.zeros(50, 4, 3, 40, 40, dtype=torch.uint8)
+    boxes = random_boxes(frames, 1.0, seeded(), low=0.2, high=0.4)
+    high, wide = boxes.any(3).sum(2), boxes.any(2).sum(2)
+    assert torch.equal(boxes.sum((2, 3)), high * wide)  # rectangles
+    for side in (high, wide):
+        assert side.max() <= 17
+        assert side.min() >= 4  # a box at the edge loses half of a side
+    assert not random_boxes(frames, 0.0, seeded(), 0.2, 0.4).any()
+
+
+@pytest.mark.parametrize("name", ["flip", "erase", "paste"])
+@pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
+def test_chances_lie_between_0_and_1(name: str, value: float) -> None:
+    arguments: dict[str, Any] = {name: value}
+    with pytest.raises(ValueError, match=f"{name} is .*a chance, from 0 to 1"):
+        Augment(**arguments)
+
+
+def test_a_crop_larger_than_the_frame_is_named(noise: Tensor) -> None:
+    with pytest.raises(ValueError, match=r"40×16 does not fit frames of 32×16 with pad 2"):
+        Augment(crop=(40, 16), pad=2)(noise, seeded())
+    assert Augment(crop=(36, 20), pad=2)(noise, seeded()).frames.shape[-2:] == (36, 20)

@@ -1,0 +1,129 @@
+"""The nouns: frames by reference, and halves that share nobody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from w3an_lite.data.tracklet import (
+    DISTRACTOR,
+    JUNK,
+    ArrayFrames,
+    DataError,
+    FileFrames,
+    Split,
+    Tracklet,
+    read_image,
+    resize,
+)
+
+
+def pixels(count: int = 3, size: tuple[int, int] = (6, 4), seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, 3, *size), np.uint8)
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> tuple[Path, ...]:
+    out = []
+    for k, frame in enumerate(pixels()):
+        out.append(tmp_path / f"{k}.png")
+        Image.fromarray(frame.transpose(1, 2, 0)).save(out[-1])
+    return tuple(out)
+
+
+def test_frames_in_memory_and_in_files_read_alike(paths: tuple[Path, ...]) -> None:
+    memory, files = ArrayFrames(pixels()), FileFrames(paths)
+    assert len(memory) == len(files) == 3
+    for frames in (memory, files):
+        got = frames.read([2, 0, 2])
+        assert got.dtype == np.uint8
+        assert (got == pixels()[[2, 0, 2]]).all()
+        assert (frames.read(np.array([1])) == pixels()[1:2]).all()
+        assert frames.read(range(3), (12, 8)).shape == (3, 3, 12, 8)
+        assert (frames.read([1], (6, 4)) == pixels()[1:2]).all()
+
+
+def test_resizing_keeps_flat_frames_and_the_order_of_bright_and_dark() -> None:
+    flat = np.full((2, 3, 9, 5), 77, np.uint8)
+    assert (resize(flat, (4, 8)) == 77).all()
+    assert resize(flat, None) is flat
+    ramp = np.broadcast_to(np.arange(0, 240, 10, dtype=np.uint8), (1, 3, 4, 24))
+    small = resize(ramp, (4, 6))[0, 0, 0].astype(int)
+    assert (np.diff(small) > 0).all()
+    assert np.abs(small[1:-1] - [55, 95, 135, 175]).max() <= 1  # each the mean of its four
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((2, 3, 4, 4), np.float32),
+        np.zeros((2, 4, 4, 3), np.uint8),
+        np.zeros((3, 4, 4), np.uint8),
+        np.zeros((0, 3, 4, 4), np.uint8),
+    ],
+)
+def test_arrays_that_are_no_frames_are_named(array: np.ndarray) -> None:
+    with pytest.raises(DataError, match=r"give uint8 \[n, 3, H, W\] with n at least 1"):
+        ArrayFrames(array)
+
+
+def test_a_tracklet_without_files() -> None:
+    with pytest.raises(DataError, match="a tracklet without frames"):
+        FileFrames(())
+
+
+def test_missing_and_corrupt_images_are_named(tmp_path: Path, paths: tuple[Path, ...]) -> None:
+    with pytest.raises(DataError, match=r"none\.png is missing"):
+        read_image(tmp_path / "none.png")
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(DataError, match=r"text\.png is not a readable image"):
+        read_image(tmp_path / "text.png")
+    whole = paths[0].read_bytes()
+    (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"half\.png is not a readable image"):
+        FileFrames((*paths, tmp_path / "half.png")).read([0, 3])
+    with pytest.raises(DataError, match="not a readable image"):
+        read_image(tmp_path)
+
+
+def test_grey_and_transparent_images_become_rgb(tmp_path: Path) -> None:
+    Image.new("L", (4, 6), 9).save(tmp_path / "grey.png")
+    Image.new("RGBA", (4, 6), (1, 2, 3, 128)).save(tmp_path / "clear.png")
+    assert (read_image(tmp_path / "grey.png") == 9).all()
+    assert read_image(tmp_path / "clear.png")[:, 0, 0].tolist() == [1, 2, 3]
+
+
+def test_files_of_different_size_are_named(tmp_path: Path, paths: tuple[Path, ...]) -> None:
+    Image.new("RGB", (5, 7)).save(tmp_path / "odd.png")
+    frames = FileFrames((*paths, tmp_path / "odd.png"))
+    with pytest.raises(
+        DataError, match=r"odd\.png is \(7, 5\) .*first frame \(6, 4\); give a size"
+    ):
+        frames.read([0, 3])
+    assert frames.read([0, 3], (6, 4)).shape == (2, 3, 6, 4)
+
+
+def tracklet(identity: int, camera: int = 0, name: str = "") -> Tracklet:
+    return Tracklet(ArrayFrames(pixels()), identity, camera, name)
+
+
+def test_a_tracklet_tells_what_it_is() -> None:
+    one = tracklet(4, 1, "walker")
+    assert len(one) == 3
+    assert repr(one) == "Tracklet('walker', identity=4, camera=1, frames=3)"
+
+
+def test_halves_that_share_a_person_are_refused() -> None:
+    for part in ("query", "gallery"):
+        with pytest.raises(DataError, match="split 'mine': identity 4 is in both halves"):
+            Split("mine", train=[tracklet(4)], **{part: [tracklet(4)]})
+    split = Split("mine", [tracklet(1), tracklet(1)], [tracklet(2)], [tracklet(2), tracklet(3)])
+    assert repr(split) == "Split('mine', train=2 of 1 people, query=1, gallery=2)"
+
+
+@pytest.mark.parametrize("nobody", [JUNK, DISTRACTOR])
+def test_junk_and_distractors_are_nobody(nobody: int) -> None:
+    Split("mine", train=[tracklet(nobody)], gallery=[tracklet(nobody)])

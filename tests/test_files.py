@@ -1,0 +1,140 @@
+"""Whole or not at all; weights without code; names for what is wrong."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from w3an_lite.files import (
+    load_plain,
+    load_weights,
+    read_rows,
+    replacing,
+    save_plain,
+    write_rows,
+)
+
+
+class Hostile:
+    """A pickle that makes a folder when it is loaded."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.trace),)
+
+
+@pytest.mark.parametrize("how", ["torch", "pickle"])
+def test_code_in_a_file_is_refused_and_does_not_run(tmp_path: Path, how: str) -> None:
+    path, trace = tmp_path / "hostile.pt", tmp_path / "ran"
+    content = {"state": Hostile(trace)}
+    if how == "torch":
+        torch.save(content, path)
+    else:
+        path.write_bytes(pickle.dumps(content, protocol=2))
+    with pytest.raises(ValueError, match=r"hostile\.pt cannot be read as plain tensors.*code"):
+        load_plain(path)
+    assert not trace.exists()
+    if how == "torch":  # the trap is a trap: it springs where code is allowed
+        torch.load(path, weights_only=False)
+        assert trace.is_dir()
+
+
+def test_plain_values_come_back_as_they_went(tmp_path: Path) -> None:
+    content = {"t": torch.randn(3), "d": {"a": (1, 2.5), "b": [None, True, "x"]}}
+    save_plain(content, tmp_path / "deep" / "er" / "x.pt")
+    back = load_plain(tmp_path / "deep" / "er" / "x.pt")
+    assert torch.equal(back["t"], content["t"])
+    assert back["d"] == content["d"]
+    assert [p.name for p in (tmp_path / "deep" / "er").iterdir()] == ["x.pt"]
+
+
+def test_damaged_missing_and_odd_files(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"none\.pt does not exist"):
+        load_plain(tmp_path / "none.pt")
+    save_plain({"a": torch.randn(1000)}, tmp_path / "half.pt")
+    whole = (tmp_path / "half.pt").read_bytes()
+    (tmp_path / "half.pt").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"half\.pt cannot be read.*damaged"):
+        load_plain(tmp_path / "half.pt")
+    (tmp_path / "empty.pt").touch()
+    with pytest.raises(ValueError, match=r"empty\.pt cannot be read"):
+        load_plain(tmp_path / "empty.pt")
+    torch.save([1, 2], tmp_path / "list.pt")
+    with pytest.raises(ValueError, match=r"list\.pt holds a list"):
+        load_plain(tmp_path / "list.pt")
+
+
+def test_an_error_on_the_way_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def fail() -> None:
+        with replacing(path) as part:
+            part.write_text("half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    with replacing(path) as part:
+        part.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("closed")])
+def test_a_full_disk_is_one_sentence_and_keeps_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    path = tmp_path / "a.pt"
+    save_plain({"a": 1}, path)
+
+    def full(_: object, where: Path) -> None:
+        where.write_bytes(b"some")
+        raise error
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match=r"a\.pt could not be written .*free space"):
+        save_plain({"a": 2}, path)
+    assert load_plain(path) == {"a": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.pt"]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        save_plain({}, tmp_path / "file" / "a.pt")
+
+
+def test_weights_of_another_model_say_how_they_differ() -> None:
+    net = nn.Linear(3, 2)
+    state = net.state_dict()
+    other = nn.Linear(3, 2)
+    load_weights(other, state, "a.pt")
+    assert torch.equal(other.weight, net.weight)
+    with pytest.raises(ValueError, match=r"a\.pt holds .*'bias' is missing \(1 missing, 0 not"):
+        load_weights(other, {"weight": state["weight"]}, "a.pt")
+    with pytest.raises(ValueError, match="'more' is not expected"):
+        load_weights(other, {**state, "more": torch.ones(1)}, "a.pt")
+    with pytest.raises(ValueError, match=r"'weight' has the shape \[3, 2\], not \[2, 3\]"):
+        load_weights(other, {**state, "weight": state["weight"].T}, "a.pt")
+    with pytest.raises(ValueError, match="'weight' has the shape"):
+        load_weights(other, {**state, "weight": 3}, "a.pt")
+    assert torch.equal(other.weight, net.weight)
+
+
+def test_rows_of_different_columns(tmp_path: Path) -> None:
+    rows = [{"epoch": 0.0, "loss": 0.1 + 0.2}, {"epoch": 1.0, "loss": 1e-30, "san": 2.0}]
+    write_rows(rows, tmp_path / "log.csv")
+    assert (tmp_path / "log.csv").read_text().splitlines()[0] == "epoch,loss,san"
+    assert read_rows(tmp_path / "log.csv") == rows

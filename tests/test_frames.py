@@ -1,0 +1,65 @@
+"""Pixels before the network: scale, size, and clips that leave no frame out."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torchvision.transforms.functional import normalize
+
+from w3an_lite.frames import IMAGENET_MEAN, IMAGENET_STD, cut_clips, fit, normalise
+
+
+@given(st.integers(1, 60), st.integers(1, 12))
+def test_laws_of_cutting(length: int, clip: int) -> None:
+    clips = cut_clips(length, clip)
+    assert clips.shape == (-(-length // clip), clip)
+    assert set(clips.flatten().tolist()) == set(range(length))  # each frame is used, no other is
+    if length >= clip:
+        assert (clips.diff(dim=1) == 1).all()  # frames of a clip follow one another
+        assert (clips[:-1, -1] < clips[1:, -1]).all()
+    else:
+        counts = clips.flatten().bincount(minlength=length)
+        assert counts.max() - counts.min() <= 1
+
+
+def test_cutting_by_hand() -> None:
+    assert cut_clips(7, 3).tolist() == [[0, 1, 2], [3, 4, 5], [4, 5, 6]]
+    assert cut_clips(2, 5).tolist() == [[0, 1, 0, 1, 0]]
+
+
+@given(
+    st.tuples(st.integers(4, 20), st.integers(4, 20)),
+    st.tuples(st.integers(1, 30), st.integers(1, 30)),
+    st.integers(0, 255),
+)
+def test_laws_of_fitting(before: tuple[int, int], after: tuple[int, int], value: int) -> None:
+    flat = torch.full((2, 3, 3, *before), value, dtype=torch.uint8)
+    out = fit(flat, after)
+    assert out.shape == (2, 3, 3, *after)
+    assert out.dtype == torch.float32
+    torch.testing.assert_close(out, torch.full_like(out, value / 255))
+
+
+def test_fitting_keeps_the_range_and_the_pixels_of_the_right_size() -> None:
+    frames = torch.randint(0, 256, (2, 3, 8, 6), dtype=torch.uint8)
+    assert torch.equal(fit(frames, (8, 6)), frames.float() / 255)
+    for size in ((16, 12), (4, 3), (5, 11)):
+        out = fit(frames, size)
+        assert out.min() >= 0
+        assert out.max() <= 1
+    # shrunk by two, antialiased, the middle keeps the mean of what it covers, about
+    step = torch.zeros(1, 3, 8, 8)
+    step[..., 4:] = 1
+    small = fit(step, (4, 4))[0, 0, 0]
+    assert small[0] == pytest.approx(0, abs=1e-6)
+    assert small[3] == pytest.approx(1, abs=1e-6)
+    assert small[0] < small[1] < small[2] < small[3]
+
+
+def test_normalise_is_torchvisions() -> None:
+    frames = torch.randint(0, 256, (2, 5, 3, 4, 4), dtype=torch.uint8)
+    expected = normalize(frames.float() / 255, list(IMAGENET_MEAN), list(IMAGENET_STD))
+    torch.testing.assert_close(normalise(frames), expected)
+    torch.testing.assert_close(normalise(frames.float() / 255), expected)

@@ -1,0 +1,105 @@
+"""Tracklets through a model: the same numbers, however they are batched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from w3an_lite import inference
+from w3an_lite.data.sampling import even_frames
+from w3an_lite.data.tracklet import DataError, Tracklet
+from w3an_lite.inference import embed_tracklets, observe
+from w3an_lite.model import W3AN
+
+Build = Callable[..., W3AN]
+Crowd = Callable[..., list[Tracklet]]
+
+
+@given(st.integers(1, 50), st.integers(1, 12))
+def test_clips_of_a_test(length: int, clip: int) -> None:
+    even = inference.test_clips(length, clip, "even")
+    assert even.tolist() == [even_frames(length, clip).tolist()]
+    dense = inference.test_clips(length, clip, "dense")
+    assert set(dense.flatten().tolist()) == set(range(length))
+
+
+def test_unknown_clips(tiny: Build, crowd: Crowd) -> None:
+    with pytest.raises(ValueError, match="frames 'all' is not known; choose 'even' or 'dense'"):
+        embed_tracklets(tiny(), crowd(1), frames="all")
+
+
+@pytest.mark.parametrize("batch", [1, 4, 100])
+def test_dense_features_are_those_of_embed(tiny: Build, crowd: Crowd, batch: int) -> None:
+    """Tracklets of 1, 2, 3 and 23 frames with T = 3, whose clips share batches."""
+    model, people = tiny().eval(), crowd(2, each=4, frames=[1, 23, 3, 2])
+    features = embed_tracklets(model, people, frames="dense", batch=batch)
+    assert features.shape == (8, 16)
+    for row, tracklet in zip(features, people, strict=True):
+        pixels = torch.from_numpy(tracklet.frames.read(range(len(tracklet))))
+        torch.testing.assert_close(row, model.embed(pixels), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 100])
+def test_even_features_are_those_of_one_clip(tiny: Build, crowd: Crowd, batch: int) -> None:
+    model, people = tiny().eval(), crowd(2, each=4, frames=[1, 23, 3, 2])
+    features = embed_tracklets(model, people, batch=batch)
+    seen = observe(model, people, batch=batch)
+    for i, tracklet in enumerate(people):
+        cut = even_frames(len(tracklet), 3)
+        clip = torch.from_numpy(tracklet.frames.read(cut))[None]
+        out = model(clip)
+        expected = {
+            "beta": out.beta,
+            "alpha": out.alpha.mean(2),
+            "identity_map": out.identity_map,
+            "attribute_map": out.attribute_map,
+            "embedding": out.embedding,
+        }
+        for name, value in expected.items():
+            torch.testing.assert_close(getattr(seen, name)[i], value[0], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(features[i], out.embedding[0], atol=1e-5, rtol=1e-4)
+        assert (seen.indices[i] == cut).all()
+    assert seen.alpha.sum((-2, -1)).numpy() == pytest.approx(np.ones((8, 3)), abs=1e-5)
+
+
+def test_frames_of_any_size_are_fitted(tiny: Build, crowd: Crowd) -> None:
+    people = crowd(1, size=(32, 16)) + crowd(1, size=(50, 30))
+    assert embed_tracklets(tiny(), people).shape == (4, 16)
+    assert observe(tiny(), people).beta.shape == (4, 3)
+
+
+def test_the_flat_embedding_has_the_mean_beta_everywhere(tiny: Build, crowd: Crowd) -> None:
+    people = crowd(2)
+    model = tiny(readout="beta", degree="weighted", layers=0).eval()
+    seen = observe(model, people)
+    even = torch.from_numpy(np.stack([t.frames.read(even_frames(5, 3)) for t in people]))
+    torch.testing.assert_close(
+        seen.flat_embedding, model(even).frame_features.mean(1), atol=1e-5, rtol=1e-4
+    )
+    assert not torch.allclose(seen.flat_embedding, seen.embedding, atol=1e-6)
+    # a β that is the same in every frame already leaves nothing to flatten
+    torch.nn.init.zeros_(model.tan.score.weight)
+    seen = observe(model, people)
+    torch.testing.assert_close(seen.flat_embedding, seen.embedding, atol=1e-6, rtol=1e-5)
+
+
+def test_a_model_in_training_is_not_taught_by_a_test(tiny: Build, crowd: Crowd) -> None:
+    model, people = tiny(), crowd(2)
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    features = embed_tracklets(model.train(), people)
+    seen = observe(model.train(), people)
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    torch.testing.assert_close(seen.embedding, features)
+    assert not features.requires_grad
+
+
+def test_no_tracklets(tiny: Build) -> None:
+    with pytest.raises(DataError, match="no tracklets to embed"):
+        embed_tracklets(tiny(), [])
+    with pytest.raises(DataError, match="no tracklets to observe"):
+        observe(tiny(), [])

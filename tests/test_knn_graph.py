@@ -1,0 +1,88 @@
+"""Eq. 12-13: who is a neighbour of whom."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from w3an_lite.knn_graph import add_attention, knn_adjacency
+
+LINE = torch.tensor([0.0, 1.0, 3.0, 10.0]).view(1, 4, 1)
+"""Four frames on a line; the nearest of 0 is 1, of 1 is 0, of 3 is 1, of 10 is 3."""
+
+
+def test_mutual_neighbours_by_hand() -> None:
+    expected = torch.zeros(4, 4)
+    expected[0, 1] = expected[1, 0] = 1
+    assert torch.equal(knn_adjacency(LINE, 1)[0], expected)
+    one_is_enough = expected.clone()
+    one_is_enough[1, 2] = one_is_enough[2, 1] = one_is_enough[2, 3] = one_is_enough[3, 2] = 1
+    assert torch.equal(knn_adjacency(LINE, 1, mutual=False)[0], one_is_enough)
+    with_self = knn_adjacency(LINE, 1, include_self=True)[0]
+    assert torch.equal(with_self, expected + torch.eye(4))
+
+
+def test_of_frames_equally_far_the_earlier_is_nearer() -> None:
+    points = torch.tensor([0.0, 1.0, -1.0]).view(1, 3, 1)
+    assert knn_adjacency(points, 1)[0].tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
+    same = knn_adjacency(torch.zeros(1, 3, 2), 1)[0]
+    assert same.tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
+
+
+@given(st.integers(0, 10**6), st.integers(1, 8), st.integers(1, 10), st.booleans())
+def test_laws_of_the_graph(seed: int, frames: int, neighbours: int, mutual: bool) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.randn(3, frames, 5, generator=generator)
+    graph = knn_adjacency(features, neighbours, mutual)
+    assert torch.equal(graph, graph.mT)
+    assert set(graph.unique().tolist()) <= {0.0, 1.0}
+    assert graph.diagonal(dim1=1, dim2=2).sum() == 0
+    if mutual:
+        assert graph.sum(-1).max() <= neighbours
+    else:
+        assert (graph.sum(-1) >= min(neighbours, frames - 1)).all()
+    if neighbours >= frames - 1:
+        assert torch.equal(graph, (1 - torch.eye(frames)).expand(3, -1, -1))
+    order = torch.randperm(frames, generator=generator)
+    moved = knn_adjacency(features[:, order], neighbours, mutual)
+    assert torch.equal(moved, graph[:, order][:, :, order])
+
+
+@pytest.mark.parametrize("neighbours", [1, 2, 4])
+def test_agrees_with_scikit_learn(neighbours: int) -> None:
+    sklearn = pytest.importorskip("sklearn.neighbors")
+    features = torch.randn(5, 10, 16)
+    for clip, both, either in zip(
+        features,
+        knn_adjacency(features, neighbours),
+        knn_adjacency(features, neighbours, mutual=False),
+        strict=True,
+    ):
+        found = sklearn.kneighbors_graph(clip.numpy(), neighbours, include_self=False).toarray()
+        chosen = torch.from_numpy(found).bool()
+        assert torch.equal(both.bool(), chosen & chosen.T)
+        assert torch.equal(either.bool(), chosen | chosen.T)
+
+
+def test_a_clip_of_one_frame_has_no_neighbours() -> None:
+    assert knn_adjacency(torch.randn(2, 1, 5), 4).tolist() == [[[0.0]], [[0.0]]]
+
+
+def test_no_gradient_and_no_zero_neighbours() -> None:
+    features = torch.randn(1, 4, 2, requires_grad=True)
+    assert not knn_adjacency(features, 1).requires_grad
+    with pytest.raises(ValueError, match="neighbours is 0; at least 1"):
+        knn_adjacency(features, 0)
+
+
+def test_beta_lies_on_the_diagonal() -> None:
+    beta = torch.tensor([[0.1, 0.2, 0.3, 0.4]], requires_grad=True)
+    graph = knn_adjacency(LINE, 1)
+    weighted = add_attention(graph, beta)
+    assert torch.equal(weighted[0].diagonal(), beta[0])
+    assert torch.equal(weighted[0] - torch.diag(beta[0]), graph[0])
+    weighted.sum().backward()
+    assert beta.grad is not None
+    assert beta.grad.tolist() == [[1, 1, 1, 1]]

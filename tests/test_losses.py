@@ -1,0 +1,253 @@
+"""Eq. 9, 16 and 17: by hand, as other libraries have them, and where labels are missing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from w3an_lite.losses import Objective, attribute_loss, identity_loss, total, triplet_loss
+from w3an_lite.model import W3AN, W3ANOutput
+from w3an_lite.san import attention_consistency
+from w3an_lite.tan import temporal_spread
+
+
+def test_identity_loss_is_cross_entropy_frame_by_frame() -> None:
+    logits, identity = torch.randn(2, 3, 5), torch.tensor([4, 1])
+    each = [functional.cross_entropy(logits[b, t], identity[b]) for b in range(2) for t in range(3)]
+    torch.testing.assert_close(identity_loss(logits, identity), torch.stack(each).mean())
+    clip = logits[:, 0]
+    torch.testing.assert_close(
+        identity_loss(clip, identity), functional.cross_entropy(clip, identity)
+    )
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_attribute_loss_is_two_way_cross_entropy(soft: bool) -> None:
+    logits, attributes = torch.randn(2, 3, 7, 2), torch.rand(2, 7)
+    if not soft:
+        attributes = attributes.round()
+    label = torch.stack([1 - attributes, attributes], -1)[:, None].expand(2, 3, 7, 2)
+    each = functional.cross_entropy(
+        logits.flatten(0, 2), label.flatten(0, 2), reduction="none"
+    ).view(2, 3, 7)
+    torch.testing.assert_close(attribute_loss(logits, attributes), each.sum(-1).mean())
+    torch.testing.assert_close(attribute_loss(logits, attributes, "mean"), each.mean())
+
+
+def test_attribute_loss_by_hand() -> None:
+    """Logits that say nothing cost log 2 an attribute; rare ones may count for more."""
+    logits, attributes = torch.zeros(1, 4, 3, 2), torch.tensor([[1.0, 0.0, -1.0]])
+    log2 = torch.log(torch.tensor(2.0)).item()
+    assert attribute_loss(logits, attributes).item() == pytest.approx(2 * log2)
+    assert attribute_loss(logits, attributes, "mean").item() == pytest.approx(log2)
+    weight = torch.tensor([10.0, 10.0, 10.0])
+    weighted = attribute_loss(logits, attributes, positive_weight=weight)
+    assert weighted.item() == pytest.approx(11 * log2)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_unknown_attributes_add_nothing(reduction: str) -> None:
+    logits = torch.randn(2, 3, 4, 2, requires_grad=True)
+    attributes = torch.tensor([[1.0, -1, 0, -1], [-1, -1, -1, -1]])
+    loss = attribute_loss(logits, attributes, reduction)
+    (grad,) = torch.autograd.grad(loss, logits)
+    known = attributes >= 0
+    assert (grad.abs().sum((1, 3))[known] > 0).all()
+    assert (grad.abs().sum((1, 3))[~known] == 0).all()
+    # the same as if those attributes were not there at all
+    less = attribute_loss(logits[:1, :, [0, 2]], attributes[:1, [0, 2]], reduction)
+    torch.testing.assert_close(loss, less / 2)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_a_batch_without_any_label_costs_nothing(reduction: str) -> None:
+    logits = torch.randn(2, 3, 4, 2, requires_grad=True)
+    loss = attribute_loss(logits, torch.full((2, 4), -1.0), reduction)
+    loss.backward()
+    assert loss.item() == 0
+    assert logits.grad is not None
+    assert logits.grad.abs().max() == 0
+
+
+def test_unknown_reduction() -> None:
+    with pytest.raises(ValueError, match="reduction 'max' is not known"):
+        attribute_loss(torch.zeros(1, 1, 2, 2), torch.zeros(1, 2), "max")
+
+
+POINTS = torch.tensor([[0.0, 0], [3, 0], [1, 0], [0, 4]])
+PERSON = torch.tensor([7, 7, 9, 9])
+"""Anchor 0: farthest own 3, nearest other 1; 1: 3, 2; 2: √17, 1; 3: √17, 4."""
+
+
+def test_batch_hard_by_hand() -> None:
+    far = 17**0.5
+    hinges = [0.55 + 3 - 1, 0.55 + 3 - 2, 0.55 + far - 1, 0.55 + far - 4]
+    assert triplet_loss(POINTS, PERSON).item() == pytest.approx(sum(hinges) / 4)
+    # the worst anchor of each person
+    worst = (max(hinges[:2]) + max(hinges[2:])) / 2
+    assert triplet_loss(POINTS, PERSON, anchors="identity").item() == pytest.approx(worst)
+    # a margin that all but the third satisfy counts zeros too
+    assert triplet_loss(POINTS, PERSON, -3).item() == pytest.approx((far - 4) / 4)
+
+
+def test_the_worst_anchor_of_persons_of_different_size() -> None:
+    """Three clips of one, two of another, one of a third, who is nobody's anchor."""
+    points = torch.tensor([[0.0], [1], [5], [2], [10], [30]])
+    person = torch.tensor([0, 0, 0, 1, 1, 2])
+    # anchors: 0: 5-2, 1: 4-1, 2: 5-3, 3: 8-1, 4: 8-5
+    assert triplet_loss(points, person, 0).item() == pytest.approx((3 + 3 + 2 + 7 + 3) / 5)
+    identity = triplet_loss(points, person, 0, "identity").item()
+    assert identity == pytest.approx((3 + 7) / 2)
+
+
+@pytest.mark.parametrize("normalise", [False, True])
+def test_agrees_with_pytorch_metric_learning(normalise: bool) -> None:
+    pytest.importorskip("pytorch_metric_learning")
+    from pytorch_metric_learning import distances, losses, miners, reducers
+
+    for scale in (0.05, 1.0):
+        points = (torch.randn(16, 6) * scale).requires_grad_()
+        person = torch.arange(16) // 2 if scale == 1 else torch.arange(16) % 3
+        distance = distances.LpDistance(p=2, normalize_embeddings=normalise)
+        mined = miners.BatchHardMiner(distance=distance)(points, person)
+        loss = losses.TripletMarginLoss(
+            margin=0.55, distance=distance, reducer=reducers.MeanReducer()
+        )
+        theirs = loss(points, person, mined)
+        ours = triplet_loss(points, person, normalise=normalise)
+        torch.testing.assert_close(ours, theirs)
+        (one,), (two,) = (torch.autograd.grad(x, points) for x in (ours, theirs))
+        torch.testing.assert_close(one, two, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("anchors", ["all", "identity"])
+@pytest.mark.parametrize(
+    ("points", "person"),
+    [
+        (torch.randn(4, 3), torch.zeros(4)),  # one person: nobody is near
+        (torch.randn(4, 3), torch.arange(4)),  # nobody twice: nobody is far
+        (torch.randn(1, 3), torch.zeros(1)),
+    ],
+)
+def test_a_batch_without_triplets_costs_nothing(
+    points: Tensor, person: Tensor, anchors: str
+) -> None:
+    points = points.clone().requires_grad_()
+    loss = triplet_loss(points, person, anchors=anchors)
+    loss.backward()
+    assert loss.item() == 0
+    assert points.grad is not None
+    assert points.grad.abs().max() == 0
+
+
+@pytest.mark.parametrize("normalise", [False, True])
+def test_clips_that_fall_together_leave_finite_gradients(normalise: bool) -> None:
+    points = torch.zeros(4, 3, requires_grad=True)
+    loss = triplet_loss(points, torch.tensor([0, 0, 1, 1]), normalise=normalise)
+    loss.backward()
+    assert loss.item() == pytest.approx(0.55)
+    assert points.grad is not None
+    assert points.grad.isfinite().all()
+
+
+def test_unknown_anchors() -> None:
+    with pytest.raises(ValueError, match="anchors 'some' is not known; choose 'all' or 'identity'"):
+        triplet_loss(POINTS, PERSON, anchors="some")
+
+
+@pytest.fixture
+def output(tiny: Callable[..., W3AN]) -> W3ANOutput:
+    model = tiny(attributes=5, clip_identity=True)
+    return model(torch.rand(4, 3, 3, 32, 16), guide=True)
+
+
+IDENTITY = torch.tensor([0, 0, 2, 2])
+ATTRIBUTES = torch.tensor([[1.0, 0, -1, 1, 0]] * 4)
+
+
+def test_the_printed_objective(output: W3ANOutput) -> None:
+    """Eq. 17 with γ = .3, .15, .2, .35, and each term what its own function says."""
+    terms = Objective().terms(output, IDENTITY, ATTRIBUTES)
+    assert {name: weight for name, (_, weight) in terms.items()} == {
+        "san": 0.3,
+        "cam": 0.15,
+        "tan": 0.2,
+        "triplet": 0.35,
+    }
+    assert output.alpha_prime is not None
+    expected = {
+        "san": attention_consistency(output.alpha, output.alpha_prime),
+        "cam": identity_loss(output.identity_logits, IDENTITY)
+        + attribute_loss(output.attribute_logits, ATTRIBUTES),
+        "tan": temporal_spread(output.beta, output.beta_overall, 0.08),
+        "triplet": triplet_loss(output.embedding, IDENTITY, 0.55),
+    }
+    for name, (raw, _) in terms.items():
+        torch.testing.assert_close(raw, expected[name])
+    weighted = sum(raw * weight for raw, weight in terms.values())
+    torch.testing.assert_close(total(terms), weighted)
+
+
+def test_total_by_hand() -> None:
+    terms = {"a": (torch.tensor(2.0), 0.5), "b": (torch.tensor(10.0), 0.3)}
+    assert total(terms).item() == pytest.approx(4)
+
+
+@pytest.mark.parametrize(
+    ("change", "term"),
+    [
+        ({"identity_task": 2.0}, "cam"),
+        ({"attribute_task": 0.0}, "cam"),
+        ({"attribute_reduction": "mean"}, "cam"),
+        ({"spread_margin": 0.5}, "tan"),
+        ({"triplet_margin": 0.1}, "triplet"),
+        ({"triplet_anchors": "identity"}, "triplet"),
+        ({"triplet_normalise": True}, "triplet"),
+        ({"map_power": 3.0}, "map"),
+        ({"order_margin": 0.1}, "order"),
+    ],
+)
+def test_every_argument_changes_its_term_alone(
+    output: W3ANOutput, change: dict[str, float], term: str
+) -> None:
+    base = Objective(map_weight=1, order_weight=1, avoid_weight=1, clip_weight=1)
+    covered = torch.zeros(4, 3, 32, 16, dtype=torch.bool)
+    covered[:, 1] = True
+    one, two = (
+        objective.terms(output, IDENTITY, ATTRIBUTES, covered)
+        for objective in (base, dataclasses.replace(base, **change))
+    )
+    assert set(one) == {"san", "cam", "tan", "triplet", "map", "order", "avoid", "clip"}
+    assert {name for name in one if not torch.equal(one[name][0], two[name][0])} == {term}
+
+
+def test_repairs_stay_out_unless_asked_for(output: W3ANOutput) -> None:
+    covered = torch.ones(4, 3, 32, 16, dtype=torch.bool)
+    assert not {"map", "order", "avoid", "clip"} & set(
+        Objective().terms(output, IDENTITY, ATTRIBUTES, covered)
+    )
+    asked = Objective(order_weight=1, avoid_weight=1).terms(output, IDENTITY, ATTRIBUTES)
+    assert not {"order", "avoid"} & set(asked)  # nothing was pasted
+
+
+def test_clip_weight_asks_for_a_model_that_has_a_clip_identity(output: W3ANOutput) -> None:
+    with pytest.raises(ValueError, match="clip_identity=True"):
+        Objective(clip_weight=1).terms(output._replace(clip_logits=None), IDENTITY, ATTRIBUTES)
+
+
+def test_maps_are_needed_by_eq_8_and_its_repair() -> None:
+    assert Objective().needs_maps
+    assert Objective(san_weight=0, map_weight=1).needs_maps
+    assert not Objective(san_weight=0).needs_maps
+
+
+@pytest.mark.parametrize("value", [-1, -0.5, float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["san_weight", "triplet_margin"])
+def test_weights_are_numbers_from_0_up(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"{name} is .*must be a number from 0 up"):
+        Objective(**{name: value})

@@ -1,0 +1,42 @@
+"""The command line: `python -m w3an_lite COMMAND`, each over a function of the library."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .commands import COMMANDS
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; a user's mistake is one line on stderr and exit status 2."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    parser = argparse.ArgumentParser(prog="w3an_lite", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        command.arguments(
+            commands.add_parser(
+                name,
+                help=command.help,
+                description=command.help,
+                epilog=f"example: python -m w3an_lite {command.example}",
+            )
+        )
+    options = vars(parser.parse_args(arguments))
+    run: Callable[..., object] = COMMANDS[options.pop("command")].run
+    try:
+        run(**options)
+    except KeyboardInterrupt as stopped:
+        print(f"stopped: {stopped}" if str(stopped) else "stopped", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

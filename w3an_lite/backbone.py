@@ -1,0 +1,114 @@
+"""The trunk: a frame becomes a cube of features (Eq. 1).
+
+Eq. 1 lays the cube C_t out as H·W positions with M features each. Here it is `[..., M, h, w]`,
+channels before positions as PyTorch keeps them.
+
+Source: torchvision's ResNet-18; `NarrowTrunk` is ours, the same residual blocks, thin enough to
+train on two cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from torch import Tensor, nn
+from torchvision.models import ResNet18_Weights, resnet18
+from torchvision.models.resnet import BasicBlock
+
+from .files import load_plain, load_weights
+
+SHIPPED_TRUNK = Path(__file__).parent / "weights" / "trunk.pt"
+"""Weights of `NarrowTrunk()` trained on the attributes of drawn stills; stands in for ImageNet."""
+
+
+class ResNet18Trunk(nn.Module):
+    """ResNet-18 without its pooling and its last layer: `[N, 3, H, W] -> [N, 512, H/32, W/32]`.
+
+    weights: "imagenet" fetches torchvision's (needs the network), a path loads a ResNet-18 state
+    dict, None starts from random numbers. Nothing is ever swapped for something else in silence.
+    """
+
+    channels = 512
+    stride = 32
+
+    def __init__(self, weights: str | Path | None = None) -> None:
+        super().__init__()
+        net = resnet18(weights=None)
+        if weights == "imagenet":
+            try:
+                state = ResNet18_Weights.IMAGENET1K_V1.get_state_dict(
+                    progress=True, check_hash=True
+                )
+            except Exception as error:
+                raise OSError(
+                    f"the ImageNet weights of ResNet-18 could not be fetched ({error}); give the "
+                    "path of resnet18-f37072fd.pth, or weights=None to start from random numbers"
+                ) from error
+            load_weights(net, dict(state), "imagenet")
+        elif weights is not None:
+            load_weights(net, load_plain(weights), weights)
+        self.stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
+        self.stages = nn.Sequential(net.layer1, net.layer2, net.layer3, net.layer4)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.stages(self.stem(frames))
+
+
+class NarrowTrunk(nn.Module):
+    """Four stages of one residual block, `width` to 8·`width` channels.
+
+    `[N, 3, H, W] -> [N, 8·width, H/stride, W/stride]`, stride 8, 4 or 16.
+
+    weights: "stills" loads the shipped trunk (width 16), a path any other, None random numbers.
+    """
+
+    def __init__(self, width: int = 16, stride: int = 8, weights: str | Path | None = None) -> None:
+        super().__init__()
+        steps = {4: (1, 2, 1, 1), 8: (1, 2, 2, 1), 16: (1, 2, 2, 2)}
+        if stride not in steps:
+            raise ValueError(f"stride {stride} is not known; choose from {sorted(steps)}")
+        self.channels = 8 * width
+        self.stride = stride
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, width, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+        )
+        blocks: list[nn.Module] = []
+        before = width
+        for stage, step in enumerate(steps[stride]):
+            after = width * 2**stage
+            shortcut = None
+            if step != 1 or before != after:
+                shortcut = nn.Sequential(
+                    nn.Conv2d(before, after, 1, stride=step, bias=False), nn.BatchNorm2d(after)
+                )
+            blocks.append(BasicBlock(before, after, stride=step, downsample=shortcut))
+            before = after
+        self.stages = nn.Sequential(*blocks)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if weights is not None:
+            path = SHIPPED_TRUNK if weights == "stills" else weights
+            load_weights(self, load_plain(path), path)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.stages(self.stem(frames))
+
+
+@contextmanager
+def frozen_statistics(module: nn.Module, frozen: bool = True) -> Iterator[None]:
+    """Within, batch norm still normalises by its batch but does not update what it remembers."""
+    norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    before = [m.momentum for m in norms]
+    try:
+        if frozen:
+            for norm in norms:
+                norm.momentum = 0.0
+        yield
+    finally:
+        for norm, momentum in zip(norms, before, strict=True):
+            norm.momentum = momentum

@@ -1,0 +1,220 @@
+"""What each command of `python -m w3an_lite` does: its arguments, and the function it calls."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from .data.mot import label_windows, read_mot, windows
+from .data.synthetic import synthped
+from .data.tracklet import DataError, Split
+from .demo import demo, pin_threads, table
+from .experiments import fit_variant, search
+from .footage import (
+    draw_ranking,
+    embed,
+    load_embeddings,
+    nearest,
+    save_embeddings,
+)
+from .model import SHIPPED, W3AN
+from .presets import PRESETS
+from .pretraining import pretrain
+
+Parser = argparse.ArgumentParser
+
+
+class Command(NamedTuple):
+    """help and example for `--help`; `arguments` adds options to a parser; `run` takes them."""
+
+    help: str
+    example: str
+    arguments: Callable[[Parser], None]
+    run: Callable[..., None]
+
+
+def say(text: str) -> None:
+    """A command's result goes to standard output; progress goes to standard error."""
+    sys.stdout.write(text + "\n")
+
+
+def _demo_arguments(parser: Parser) -> None:
+    parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder to write to")
+    parser.add_argument("--seeds", type=int, default=3, help="how many seeds (3)")
+    parser.add_argument("--epochs", type=int, help="epochs of each model (the preset's)")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
+
+
+def _demo(out: Path, seeds: int, epochs: int | None, threads: int) -> None:
+    if seeds < 1:
+        raise ValueError(f"seeds is {seeds}; at least 1")
+    pin_threads(threads)
+    say(table(demo(out, seeds, epochs=epochs)))
+    for name in ("metrics.json", "log.csv", "attention.png"):
+        say(f"wrote {out / name}")
+
+
+def _pretrain_arguments(parser: Parser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="the .pt file to write")
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
+
+
+def _pretrain(out: Path, steps: int, seed: int, threads: int) -> None:
+    pin_threads(threads)
+    _, losses = pretrain(out, steps, seed=seed)
+    tail = losses[-50:]
+    say(f"attribute loss {losses[0]:.2f} at the first step, {sum(tail) / len(tail):.2f} at the end")
+    say(f"wrote {out}")
+
+
+def _train_arguments(parser: Parser) -> None:
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="repaired")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--identities", type=int, default=64, help="drawn people to train on (64)")
+    parser.add_argument("--occlusion", choices=("none", "mixed", "heavy"), default="heavy")
+    parser.add_argument("--epochs", type=int, help="epochs (the preset's)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
+
+
+def _train(
+    preset: str,
+    out: Path,
+    identities: int,
+    occlusion: str,
+    epochs: int | None,
+    seed: int,
+    resume: bool,
+    threads: int,
+) -> None:
+    pin_threads(threads)
+    split = synthped(identities, 100, seed=seed, occlusion=occlusion)
+    changes = {"recipe": {"epochs": epochs}} if epochs else {}
+    model, _ = fit_variant(preset, split.train, seed, changes, out, resume)
+    ranking = search(model, split)
+    model.save_pretrained(out / "model.pt")
+    say(f"{preset}, {split.name}: rank-1 {ranking.rank(1):.3f}, mAP {ranking.mean_ap:.3f}")
+    say(f"wrote {out / 'model.pt'}, {out / 'last.pt'} and {out / 'log.csv'}")
+
+
+def _footage_arguments(parser: Parser) -> None:
+    parser.add_argument("--video", type=Path, required=True, help="video file or frame folder")
+    parser.add_argument("--boxes", type=Path, required=True, help="MOTChallenge boxes (gt.txt)")
+    parser.add_argument("--model", type=Path, help="a model.pt (the shipped model)")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
+
+
+def _embed_arguments(parser: Parser) -> None:
+    _footage_arguments(parser)
+    parser.add_argument("--out", type=Path, required=True, help="the .npz file to write")
+    parser.add_argument("--window", type=int, help="cut tracks into windows of so many frames")
+
+
+def _embed(
+    video: Path, boxes: Path, model: Path | None, threads: int, out: Path, window: int | None
+) -> None:
+    pin_threads(threads)
+    network = W3AN.from_pretrained(model or SHIPPED)
+    tracklets = read_mot(video, boxes, size=network.size)
+    if window:
+        tracklets = [w for t in tracklets for w in windows(t, window)]
+        if not tracklets:
+            raise DataError(f"no track of {boxes} has {window} frames; choose a shorter window")
+    save_embeddings(embed(network, tracklets, progress=True), out)
+    say(f"wrote {out}: {len(tracklets)} tracklets")
+
+
+def _rank_arguments(parser: Parser) -> None:
+    parser.add_argument("--embeddings", type=Path, required=True, help="what `embed` wrote")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
+    parser.add_argument("--top", type=int, default=5, help="how many to show (5)")
+
+
+def _rank(embeddings: Path, out: Path, top: int) -> None:
+    if top < 1:
+        raise ValueError(f"top is {top}; at least 1")
+    content = load_embeddings(embeddings)
+    for i, found in enumerate(nearest(content, top)):
+        others = ", ".join(
+            f"{content.names[j]} ({d:.2f})" for j, d in zip(*found, strict=True)
+        )
+        say(f"{content.names[i]}: {others}")
+        draw_ranking(content, i, found, out)
+    say(f"wrote {len(content.names)} pictures to {out}")
+
+
+def _evaluate_arguments(parser: Parser) -> None:
+    _footage_arguments(parser)
+    parser.add_argument("--labels", type=Path, required=True, help="CSV: who each track shows")
+    parser.add_argument("--window", type=int, default=10, help="frames a window (10)")
+    parser.add_argument("--limit", type=int, default=12, help="windows a track at most (12)")
+
+
+def _evaluate(
+    video: Path,
+    boxes: Path,
+    model: Path | None,
+    threads: int,
+    labels: Path,
+    window: int,
+    limit: int,
+) -> None:
+    pin_threads(threads)
+    network = W3AN.from_pretrained(model or SHIPPED)
+    tracks = read_mot(video, boxes, size=network.size)
+    parts = label_windows([w for t in tracks for w in windows(t, window, limit)], labels)
+    split = Split(f"{boxes.stem}/windows-{window}/limit-{limit}", query=parts, gallery=parts)
+    ranking = search(network, split, frames="dense")
+    say(
+        f"{split.name}: rank-1 {ranking.rank(1):.3f}, mAP {ranking.mean_ap:.3f} over "
+        f"{len(parts) - ranking.skipped} queries of {len(parts)} windows "
+        f"({ranking.skipped} have no second visit)"
+    )
+
+
+COMMANDS: dict[str, Command] = {
+    "demo": Command(
+        "train the three models on drawn people, compare them and draw what they look at",
+        "demo --out runs/demo",
+        _demo_arguments,
+        _demo,
+    ),
+    "pretrain": Command(
+        "train the trunk that stands in for ImageNet on the attributes of drawn stills",
+        "pretrain --out runs/trunk.pt",
+        _pretrain_arguments,
+        _pretrain,
+    ),
+    "train": Command(
+        "train one model on drawn people",
+        "train --preset repaired --out runs/repaired",
+        _train_arguments,
+        _train,
+    ),
+    "embed": Command(
+        "embed the people of a video, given their boxes",
+        "embed --video street.avi --boxes gt.txt --out street.npz",
+        _embed_arguments,
+        _embed,
+    ),
+    "rank": Command(
+        "print and draw the most similar others of each embedded tracklet",
+        "rank --embeddings street.npz --out runs/street",
+        _rank_arguments,
+        _rank,
+    ),
+    "evaluate": Command(
+        "rank-1 and mAP over windows of a video's tracks, the same visit left out",
+        "evaluate --video street.avi --boxes gt.txt --labels who.csv",
+        _evaluate_arguments,
+        _evaluate,
+    ),
+}

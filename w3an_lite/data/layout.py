@@ -1,0 +1,181 @@
+"""What the readers of image folders share: frames by name, folders, name lists and .mat files.
+
+Every function here says which file is wrong, what it holds and what to do about it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w3an_lite.data.tracklet import DataError, FileFrames, Size
+
+Names = NDArray[np.bytes_]
+"""File names of one width, as they are on disk: bytes `[n]`."""
+
+
+@dataclass(frozen=True, eq=False)
+class ListedFrames:
+    """Frames of one folder by name. Paths are built when they are read.
+
+    A slice of a shared array of names costs a few hundred bytes a tracklet; a `Path` for each of
+    MARS's 1.2 million frames would cost hundreds of megabytes and seconds.
+    """
+
+    folder: str
+    names: Names
+
+    def __post_init__(self) -> None:
+        if len(self.names) == 0:
+            raise DataError(f"a tracklet without frames in {self.folder}; leave it out of the list")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return self._paths(range(len(self.names)))
+
+    def read(
+        self, indices: Sequence[int] | NDArray[np.integer], size: Size | None = None
+    ) -> NDArray[np.uint8]:
+        """Frames `indices` as uint8 `[n, 3, H, W]`; `DataError` names an unreadable file."""
+        return FileFrames(self._paths(indices)).read(range(len(indices)), size)
+
+    def _paths(self, indices: Iterable[int]) -> tuple[Path, ...]:
+        return tuple(Path(self.folder, os.fsdecode(bytes(self.names[int(i)]))) for i in indices)
+
+
+def need(path: Path, source: str, layout: str) -> Path:
+    """`path` if it is there, else a `DataError` with where to get it and how to lay it out."""
+    if not path.exists():
+        raise DataError(f"{path} is missing; get it from {source} and lay it out as {layout}")
+    return path
+
+
+def load_variable(path: Path, variable: str) -> Any:
+    """Variable `variable` of the .mat file `path`, structs as objects with attributes."""
+    import scipy.io  # imported late: it costs a third of a second, and few commands read .mat files
+
+    try:
+        content = scipy.io.loadmat(path, struct_as_record=False)
+    except Exception as error:  # a damaged .mat file can make SciPy raise nearly anything
+        raise DataError(
+            f"{path} is not a readable .mat file ({type(error).__name__}: {error}); fetch it again"
+        ) from error
+    if variable not in content:
+        found = ", ".join(sorted(k for k in content if not k.startswith("__"))) or "nothing"
+        raise DataError(f"{path} holds {found} and no {variable}; fetch the official file again")
+    return content[variable]
+
+
+def load_matrix(path: Path, variable: str, columns: int | None = None) -> NDArray[np.int64]:
+    """Variable `variable` of `path` as whole numbers `[n, columns]`, n at least 1."""
+    value = load_variable(path, variable)
+    wanted = "[n, any]" if columns is None else f"[n, {columns}]"
+    right = isinstance(value, np.ndarray) and value.ndim == 2 and value.size > 0
+    if not right or (columns is not None and value.shape[1] != columns):
+        shape = list(getattr(value, "shape", []))
+        raise DataError(f"{path}: {variable} has the shape {shape}, not {wanted}; fetch it again")
+    whole = value.dtype.kind in "iu" or (
+        value.dtype.kind == "f" and bool(np.all(np.isfinite(value) & (value == np.round(value))))
+    )
+    if not whole:
+        raise DataError(
+            f"{path}: {variable} holds {value.dtype}, not whole numbers; fetch it again"
+        )
+    return np.asarray(value, dtype=np.int64)
+
+
+def read_names(path: Path) -> Names:
+    """One file name a line, as bytes `[n]`."""
+    data = path.read_bytes()
+    names = _equal_lines(data)
+    if names is None:
+        names = np.array([line.strip() for line in data.splitlines()], dtype=np.bytes_)
+    if len(names) == 0:
+        raise DataError(f"{path} lists no names; fetch it again")
+    if (blank := np.flatnonzero(names == b"")).size:
+        raise DataError(f"{path}: line {blank[0] + 1} is empty; fetch it again")
+    refuse_paths(names, str(path))
+    return names
+
+
+def _equal_lines(data: bytes) -> Names | None:
+    """The lines of `data` when all have one width and no odd ends: no string is made for a line."""
+    stride = data.find(b"\n") + 1
+    if stride < 2 or len(data) % stride or b"\r" in data[:stride] or b" " in data[:stride]:
+        return None
+    table = np.frombuffer(data, dtype=np.uint8).reshape(-1, stride)
+    if np.any(table[:, -1] != 10) or np.any(table[:, :-1] <= 32):
+        return None
+    return np.ascontiguousarray(table[:, :-1]).view(f"S{stride - 1}").ravel()
+
+
+def refuse_paths(names: Names, source: str) -> None:
+    """`DataError` if a name holds a slash, so that no list can point out of its folder."""
+    letters = np.ascontiguousarray(names).view(np.uint8).reshape(len(names), -1)
+    bad = np.flatnonzero(((letters == ord("/")) | (letters == ord("\\"))).any(axis=1))
+    if len(bad):
+        name = os.fsdecode(bytes(names[bad[0]]))
+        raise DataError(
+            f"{source}: entry {bad[0] + 1} is {name!r}, a path that may leave the data folder; "
+            "a list holds bare file names"
+        )
+
+
+def entries(folder: Path, suffix: str) -> Names:
+    """Names of the visible files of `folder` that end in `suffix`, sorted, as bytes."""
+    end = suffix.encode()
+    with os.scandir(os.fsencode(folder)) as found:
+        names = sorted(e.name for e in found if e.name.endswith(end) and e.name[:1] != b".")
+    return np.array(names, dtype=np.bytes_)
+
+
+def sequence(folder: Path, suffix: str = ".png") -> ListedFrames:
+    """The frames of `folder` in the order of their names, which must be their order in time."""
+    names = entries(folder, suffix)
+    if len(names) == 0:
+        raise DataError(f"{folder} holds no {suffix} frame; fetch it again or remove the folder")
+    numbers = [re.search(rb"(\d+)\.\w+$", bytes(name)) for name in names]
+    if any(number is None for number in numbers):
+        raise DataError(
+            f"{folder}: a frame's name does not end in its number; name them 0001.png …"
+        )
+    count = [int(number.group(1)) for number in numbers if number]
+    odd = [i for i in range(1, len(count)) if count[i] <= count[i - 1]]
+    if odd:
+        before, after = (os.fsdecode(bytes(names[i])) for i in (odd[0] - 1, odd[0]))
+        raise DataError(
+            f"{folder}: {before} and {after} are duplicated or unsorted frames "
+            f"(numbers {count[odd[0] - 1]}, {count[odd[0]]}); keep one of each, padded to one width"
+        )
+    return ListedFrames(str(folder), names)
+
+
+def numbered(parent: Path, pattern: str) -> dict[int, Path]:
+    """Folders of `parent` whose whole name matches `pattern`, by number, sorted."""
+    found: dict[int, Path] = {}
+    with os.scandir(parent) as listing:
+        for entry in listing:
+            match = re.fullmatch(pattern, entry.name)
+            if match and entry.is_dir():
+                found[int(match.group(1))] = parent / entry.name
+    return dict(sorted(found.items()))
+
+
+def hold_to(found: Mapping[str, int], official: Mapping[str, int], root: Path, source: str) -> None:
+    """`DataError` naming the first count of `found` that differs from the official one."""
+    for what, expected in official.items():
+        if found.get(what) != expected:
+            raise DataError(
+                f"{root}: {what}: found {found.get(what, 0):,}, the official set has {expected:,}; "
+                f"get the rest from {source}, or pass official=False for a set of another size"
+            )

@@ -1,0 +1,256 @@
+"""Your own footage: a video, or a folder of frames, with MOTChallenge boxes becomes tracklets.
+
+A box file has one box a line: frame, track, left, top, width, height, confidence, and whatever
+follows is not read. Frames and tracks count from 1; left and top are in pixels as written.
+
+The film is decoded once, in order, and a frame is let go as soon as its boxes are cut out.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from w3an_lite.data.tracklet import ArrayFrames, DataError, Frames, Size, Tracklet, Truth
+from w3an_lite.data.video import crop, frames_of
+
+logger = logging.getLogger(__name__)
+
+_COLUMNS = ("frame", "track", "left", "top", "width", "height", "confidence")
+
+
+@dataclass(frozen=True, eq=False)
+class MotFrames(ArrayFrames):
+    """Crops that remember where they were cut out.
+
+    numbers: int64 `[n]`, the frame of the film, counted from 1
+    boxes: float64 `[n, 4]`, left, top, width, height in pixels of the film
+    """
+
+    numbers: NDArray[np.int64]
+    boxes: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        n = len(self.array)
+        if self.numbers.shape != (n,) or self.boxes.shape != (n, 4):
+            raise DataError(
+                f"{n} crops with numbers {list(self.numbers.shape)} and boxes "
+                f"{list(self.boxes.shape)}; give [{n}] and [{n}, 4]"
+            )
+
+
+def read_mot(
+    video: str | Path,
+    boxes: str | Path,
+    size: Size = (128, 64),
+    *,
+    min_frames: int = 1,
+    skip_ignored: bool = False,
+    progress: bool = False,
+) -> list[Tracklet]:
+    """One tracklet a track, in the order of track numbers: identity = track number, camera = 1.
+
+    `video` is a video file or a folder of images, taken in the order of their names (f2 before
+    f10). Crops are resized to `size` (height, width) and held in memory as `MotFrames`.
+
+    The part of a box outside the picture is filled by repeating the picture's edge: the body keeps
+    its place and scale in the crop, and no black bar is added that a network could take for
+    clothing. A box wholly outside is dropped, and one warning says how many were. Tracks with fewer
+    than `min_frames` crops are left out. `skip_ignored` leaves out boxes of confidence 0, which
+    MOTChallenge does not score.
+
+    Raises `DataError` naming the file if video, image or box file is missing or unreadable, if a
+    line is malformed, a box has no area, a (frame, track) comes twice, or a box names a frame
+    beyond the video.
+    """
+    if min(size) < 1 or min_frames < 1:
+        raise ValueError(f"size={size} and min_frames={min_frames} must be at least 1")
+    video, boxes = Path(video), Path(boxes)
+    table = read_boxes(boxes, skip_ignored=skip_ignored)
+    tracks, lengths = np.unique(table[:, 1], return_counts=True)
+    table = table[np.isin(table[:, 1], tracks[lengths >= min_frames])]
+    crops, inside = _cut(video, table, size, progress)
+    if not inside.all():
+        gone = int((~inside).sum())
+        text = "%s: %d of %d boxes lie wholly outside the picture and are dropped"
+        logger.warning(text, boxes, gone, len(inside))
+    out: list[Tracklet] = []
+    for track in np.unique(table[:, 1]).astype(int).tolist():
+        rows = np.flatnonzero((table[:, 1] == track) & inside)
+        if len(rows) < min_frames:
+            continue
+        # Rows of a track lie together, so that this is a view unless a box of it was dropped.
+        whole = slice(rows[0], rows[-1] + 1) if rows[-1] - rows[0] + 1 == len(rows) else rows
+        frames = MotFrames(crops[whole], table[whole, 0].astype(np.int64), table[whole, 2:])
+        out.append(Tracklet(frames, identity=track, camera=1, name=f"track {track}"))
+    if not out:
+        raise DataError(
+            f"{boxes}: no track has {min_frames} box(es) inside the picture; lower min_frames"
+        )
+    return out
+
+
+def _cut(
+    video: Path, table: NDArray[np.float64], size: Size, progress: bool
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Crops uint8 `[n, 3, *size]` of the boxes `table` `[n, 6]`, and bool `[n]`: is it inside?"""
+    crops = np.empty((len(table), 3, *size), dtype=np.uint8)
+    inside = np.zeros(len(table), dtype=bool)
+    rows_of: dict[int, list[int]] = {}
+    for row, number in enumerate(table[:, 0].astype(int).tolist()):
+        rows_of.setdefault(number, []).append(row)
+    frames = frames_of(video, sorted(rows_of))
+    bar = tqdm(frames, video.name, len(rows_of), unit="frame", disable=not progress)
+    for number, frame in bar:
+        for row in rows_of[number]:
+            try:
+                patch = crop(frame, table[row, 2:].tolist(), size)
+            except DataError as error:
+                raise DataError(f"{video}, frame {number}: {error}") from error
+            if patch is not None:
+                crops[row], inside[row] = patch, True
+    return crops, inside
+
+
+def read_boxes(path: str | Path, *, skip_ignored: bool = False) -> NDArray[np.float64]:
+    """Boxes as `[n, 6]`: frame, track, left, top, width, height, sorted by track, then frame.
+
+    Columns are parted by commas, or by blanks where a line has no comma; empty lines and lines that
+    begin with # are passed over. Raises `DataError` naming file and line.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not a text file; are video and boxes swapped?") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); give a box file") from error
+    seen: dict[tuple[float, float], int] = {}
+    rows: list[list[float]] = []
+    ignored = 0
+    for line, text in enumerate(lines, start=1):
+        if not text.strip() or text.lstrip().startswith("#"):
+            continue
+        row = _parse(text, f"{path} line {line}")
+        key = (row[0], row[1])
+        if key in seen:
+            raise DataError(
+                f"{path} line {line}: frame {row[0]:.0f} of track {row[1]:.0f} was already "
+                f"given in line {seen[key]}; a person has one box a frame"
+            )
+        seen[key] = line
+        ignored += row[6] == 0
+        if not (skip_ignored and row[6] == 0):
+            rows.append(row[:6])
+    if ignored:
+        what = "left out" if skip_ignored else "kept; skip_ignored=True leaves them out"
+        logger.info("%s: %d of %d boxes have confidence 0: %s", path, ignored, len(seen), what)
+    if not rows:
+        raise DataError(f"{path} holds no boxes; give lines of {', '.join(_COLUMNS)}")
+    table = np.array(rows, dtype=np.float64)
+    return table[np.lexsort((table[:, 0], table[:, 1]))]
+
+
+def _parse(text: str, where: str) -> list[float]:
+    """Frame, track, left, top, width, height, confidence (1 if the line has none)."""
+    cells = text.split(",") if "," in text else text.split()
+    if len(cells) < 6:
+        raise DataError(f"{where} has {len(cells)} columns; give {', '.join(_COLUMNS)}")
+    row: list[float] = []
+    for name, cell in zip(_COLUMNS, cells, strict=False):
+        try:
+            row.append(float(cell))
+        except ValueError:
+            raise DataError(f"{where}: {name} is {cell.strip()!r}, not a number") from None
+        if not np.isfinite(row[-1]):
+            raise DataError(f"{where}: {name} is {cell.strip()}; give a finite number")
+    for name, value in zip(("frame", "track"), row, strict=False):
+        if value < 1 or value != int(value):
+            remedy = f"add 1 to every {name} if yours count from 0"
+            if name == "track" and value == -1:
+                remedy = "these are detections: run a tracker over them first"
+            raise DataError(f"{where}: {name} is {value:g}, but {name}s count from 1; {remedy}")
+    if row[4] <= 0 or row[5] <= 0:
+        raise DataError(f"{where}: the box is {row[4]:g} x {row[5]:g} pixels; it has no area")
+    return row if len(row) > 6 else [*row, 1.0]
+
+
+def windows(tracklet: Tracklet, length: int = 10, limit: int | None = None) -> list[Tracklet]:
+    """Cut a tracklet into consecutive windows of `length` frames; what is left over is dropped.
+
+    Frames are taken as they follow in the tracklet, also across a gap in the film. With `limit`, at
+    most so many windows, spread evenly. Windows of crops in memory are views: no pixel is copied.
+    """
+    if length < 1 or (limit is not None and limit < 1):
+        raise ValueError(f"length={length} and limit={limit} must be at least 1")
+    count = len(tracklet) // length
+    chosen = np.arange(count)
+    if limit is not None and count > limit:
+        chosen = np.linspace(0, count - 1, limit).round().astype(np.int64)
+    return [_part(tracklet, slice(i * length, (i + 1) * length)) for i in chosen.tolist()]
+
+
+def _part(tracklet: Tracklet, part: slice) -> Tracklet:
+    frames, truth = tracklet.frames, tracklet.truth
+    first, last = part.start, part.stop - 1
+    piece: Frames
+    if isinstance(frames, MotFrames):
+        first, last = int(frames.numbers[first]), int(frames.numbers[last])
+        piece = MotFrames(frames.array[part], frames.numbers[part], frames.boxes[part])
+    elif isinstance(frames, ArrayFrames):
+        piece = ArrayFrames(frames.array[part])
+    else:
+        piece = ArrayFrames(frames.read(range(part.start, part.stop)))
+    if truth is not None:
+        truth = Truth(truth.visibility[part], truth.mask[part], truth.parts[part])
+    name = f"{tracklet.name} frames {first}-{last}".strip()
+    return replace(tracklet, frames=piece, truth=truth, name=name)
+
+
+def label_windows(tracklets: Sequence[Tracklet], labels: str | Path) -> list[Tracklet]:
+    """Give tracklets of `read_mot`, or windows of them, the people they show.
+
+    `labels` is a CSV with columns track_id, person, visit, first_frame and last_frame. Each
+    tracklet takes the row of its track whose frames hold its own: identity = the place of the
+    person (from 1) in the sorted list of people in the file, camera = visit. One camera sees a
+    person come by several times, so the visit stands in for the camera when a search excludes it.
+
+    Raises `DataError` naming file and tracklet if no row, or rows that disagree, hold its frames.
+    """
+    path = Path(labels)
+    rows: dict[int, list[tuple[int, int, str, int]]] = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for row in csv.DictReader(file):
+                span = int(row["first_frame"]), int(row["last_frame"])
+                known = rows.setdefault(int(row["track_id"]), [])
+                known.append((*span, row["person"].strip(), int(row["visit"])))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); give a label file") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{path} is not a label file ({error!r}); give the columns "
+            "track_id, person, visit, first_frame, last_frame"
+        ) from error
+    people = sorted({person for known in rows.values() for _, _, person, _ in known})
+    out: list[Tracklet] = []
+    for tracklet in tracklets:
+        if not isinstance(tracklet.frames, MotFrames):
+            raise DataError(f"{tracklet!r} has no frame numbers; label what read_mot returned")
+        first, last = int(tracklet.frames.numbers[0]), int(tracklet.frames.numbers[-1])
+        found = {r[2:] for r in rows.get(tracklet.identity, []) if r[0] <= first and last <= r[1]}
+        if len(found) != 1:
+            how = "no row" if not found else f"{len(found)} different people or visits"
+            raise DataError(f"{path} has {how} for {tracklet.name}, frames {first} to {last}")
+        person, visit = found.pop()
+        name = f"{person} visit {visit}, {tracklet.name}"
+        out.append(replace(tracklet, identity=people.index(person) + 1, camera=visit, name=name))
+    return out

@@ -1,0 +1,133 @@
+"""T frames of a tracklet; batches of P identities × N/P tracklets.
+
+What a batch holds follows from (seed, epoch, step) alone, so that training stopped anywhere goes
+on with the very batches it would have seen.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from .attributes import NAMES
+from .tracklet import UNKNOWN, Clips, DataError, Size, Tracklet
+
+
+def random_frames(length: int, clip: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """`clip` frame numbers of a tracklet of `length`, at random, in order of time.
+
+    Without repeats; a tracklet shorter than the clip gives each frame as evenly often as it can.
+    """
+    whole, rest = divmod(clip, length)
+    some = rng.permutation(length)[:rest]
+    return np.sort(np.concatenate([np.tile(np.arange(length), whole), some]))
+
+
+def even_frames(length: int, clip: int) -> NDArray[np.int64]:
+    """`clip` frame numbers spread evenly over a tracklet, the middle of each equal stretch."""
+    return (np.arange(clip) * 2 + 1) * length // (2 * clip)
+
+
+def load_clips(
+    tracklets: Sequence[Tracklet],
+    labels: Sequence[int],
+    indices: Sequence[NDArray[np.int64]],
+    size: Size | None = None,
+) -> Clips:
+    """Read the frames `indices[i]` of each tracklet; all index arrays have one length T.
+
+    visibility and masks come along when every tracklet knows them and `size` does not resize.
+    """
+    pairs = list(zip(tracklets, indices, strict=True))
+    read = [t.frames.read(i, size) for t, i in pairs]
+    for tracklet, pixels in zip(tracklets, read, strict=True):
+        if pixels.shape[-2:] != read[0].shape[-2:]:
+            raise DataError(
+                f"{tracklet.name or tracklet} is {pixels.shape[-2:]} (H, W), the first tracklet "
+                f"{read[0].shape[-2:]}; give a size to resize them to (load_size of the recipe)"
+            )
+    frames = np.stack(read)
+    unknown = np.full(len(NAMES), UNKNOWN, np.float32)
+    attributes = np.stack([unknown if t.attributes is None else t.attributes for t in tracklets])
+    visibility = mask = None
+    truths = [t.truth for t in tracklets]
+    if all(truth is not None for truth in truths):
+        seen = [(truth, i) for truth, i in zip(truths, indices, strict=True) if truth is not None]
+        visibility = torch.from_numpy(np.stack([truth.visibility[i] for truth, i in seen]))
+        if all(truth.mask.shape[-2:] == frames.shape[-2:] for truth, _ in seen):
+            mask = torch.from_numpy(np.stack([truth.mask[i] for truth, i in seen]))
+    return Clips(
+        frames=torch.from_numpy(frames),
+        identity=torch.tensor(list(labels)),
+        camera=torch.tensor([t.camera for t in tracklets]),
+        attributes=torch.from_numpy(attributes),
+        visibility=visibility,
+        mask=mask,
+    )
+
+
+class Batches(Dataset[tuple[Clips, list[str]]]):
+    """The batches of one epoch after another: each person once an epoch, P at a time.
+
+    Item `s` of `at(epoch)` is step `s`: N/P tracklets of each of P people, a clip of T frames of
+    each. A person with fewer than N/P tracklets gives some of them twice, with other frames. The
+    people left over when P does not divide their number sit this epoch out.
+
+    Also returns the tracklets' names, so that an error can say what was in the batch.
+    DataError when there are fewer than P people or N is not a multiple of P.
+    """
+
+    def __init__(
+        self,
+        tracklets: Sequence[Tracklet],
+        batch: int = 16,
+        people: int = 8,
+        clip_length: int = 10,
+        size: Size | None = None,
+        seed: int = 0,
+    ) -> None:
+        if people < 1 or batch < people or batch % people:
+            raise DataError(
+                f"a batch of {batch} cannot hold {people} people equally often; "
+                "make batch a multiple of people"
+            )
+        self.tracklets = list(tracklets)
+        self.by_person: dict[int, list[int]] = defaultdict(list)
+        for i, tracklet in enumerate(self.tracklets):
+            self.by_person[tracklet.identity].append(i)
+        self.identities = sorted(self.by_person)
+        self.label = {identity: k for k, identity in enumerate(self.identities)}
+        if len(self.identities) < people:
+            raise DataError(
+                f"{len(self.identities)} people to train on, a batch needs {people}; "
+                "lower people (P) or add data"
+            )
+        self.people, self.each, self.clip_length = people, batch // people, clip_length
+        self.size, self.seed, self.epoch = size, seed, 0
+
+    def at(self, epoch: int) -> Batches:
+        """The same object, turned to `epoch`."""
+        self.epoch = epoch
+        return self
+
+    def __len__(self) -> int:
+        return len(self.identities) // self.people
+
+    def __getitem__(self, step: int) -> tuple[Clips, list[str]]:
+        if not 0 <= step < len(self):
+            raise IndexError(step)
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.identities)
+        rng = np.random.default_rng((self.seed, self.epoch, step))
+        chosen: list[Tracklet] = []
+        for identity in order[step * self.people : (step + 1) * self.people]:
+            own = self.by_person[int(identity)]
+            picks = random_frames(len(own), self.each, rng)
+            chosen += [self.tracklets[own[k]] for k in picks]
+        indices = [random_frames(len(t), self.clip_length, rng) for t in chosen]
+        labels = [self.label[t.identity] for t in chosen]
+        return load_clips(chosen, labels, indices, self.size), [t.name for t in chosen]

@@ -1,0 +1,100 @@
+"""Files written whole or not at all, and weights read as plain tensors."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A temporary name beside `path`, renamed to it at the end; after an error `path` is as it was.
+
+    The folder is made if it is missing. OSError names the file when it cannot be written.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield part
+        os.replace(part, path)
+    except OSError as error:
+        raise OSError(
+            f"{path} could not be written ({error}); free space or choose another place"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def save_plain(content: dict[str, Any], path: str | Path) -> None:
+    """`torch.save` of tensors and plain values, whole or not at all."""
+    with replacing(path) as part:
+        try:
+            torch.save(content, part)
+        except RuntimeError as error:  # how torch reports a full disk
+            raise OSError(str(error).splitlines()[0]) from error
+
+
+def load_plain(path: str | Path) -> dict[str, Any]:
+    """What `torch.save` wrote to `path`, tensors and plain values only.
+
+    A pickle that would run code is refused. FileNotFoundError, or ValueError naming the file.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} does not exist; give the path of a .pt file")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ValueError(
+            f"{path} cannot be read as plain tensors ({type(error).__name__}); "
+            "it is damaged or holds code: fetch it again from its source"
+        ) from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds a {type(content).__name__}, not names and tensors")
+    return content
+
+
+def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
+    """Copy `state` into `module`; ValueError names `source` and what does not fit."""
+    own = module.state_dict()
+    missing = sorted(own.keys() - state.keys())
+    extra = sorted(state.keys() - own.keys())
+    odd = sorted(
+        k for k in own.keys() & state.keys() if getattr(state[k], "shape", None) != own[k].shape
+    )
+    if missing or extra or odd:
+        what = (
+            f"{missing[0]!r} is missing"
+            if missing
+            else f"{extra[0]!r} is not expected"
+            if extra
+            else f"{odd[0]!r} has the shape {list(getattr(state[odd[0]], 'shape', []))}, "
+            f"not {list(own[odd[0]].shape)}"
+        )
+        raise ValueError(
+            f"{source} holds the weights of another model: {what} ({len(missing)} missing, "
+            f"{len(extra)} not expected, {len(odd)} of another shape)"
+        )
+    module.load_state_dict(state)
+
+
+def write_rows(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+    """Rows as CSV; the columns are all keys, in the order they first appear."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_rows(path: str | Path) -> list[dict[str, float]]:
+    """The rows of a log of numbers, as `write_rows` wrote it; empty cells are left out."""
+    with open(path, newline="", encoding="utf-8") as file:
+        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]

@@ -1,0 +1,103 @@
+"""Footage from outside: a video and boxes become embeddings, rankings and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .data.tracklet import DataError, Tracklet
+from .distance import distances
+from .files import replacing
+from .inference import embed_tracklets, observe
+from .model import W3AN
+from .plots import attention_grid, save
+
+FIELDS = ("names", "identity", "camera", "embedding", "frames", "maps", "beta")
+
+
+class Embeddings(NamedTuple):
+    """What `embed` keeps of N tracklets: enough to rank and to draw, without the video.
+
+    names `[N]`, identity and camera int64 `[N]`, embedding float32 `[N, M]` of all frames, and of
+    one even clip of T frames: frames uint8 `[N, T, 3, H, W]`, maps float16 `[N, T, h, w]`
+    (α, the mean over channels) and beta float32 `[N, T]`.
+    """
+
+    names: NDArray[np.str_]
+    identity: NDArray[np.int64]
+    camera: NDArray[np.int64]
+    embedding: NDArray[np.float32]
+    frames: NDArray[np.uint8]
+    maps: NDArray[np.float16]
+    beta: NDArray[np.float32]
+
+
+def embed(model: W3AN, tracklets: Sequence[Tracklet], progress: bool = False) -> Embeddings:
+    """Embed whole tracklets (dense clips, averaged) and observe one even clip of each."""
+    features = embed_tracklets(model, tracklets, frames="dense", progress=progress)
+    seen = observe(model, tracklets)
+    frames = [
+        t.frames.read(i, model.size) for t, i in zip(tracklets, seen.indices, strict=True)
+    ]
+    return Embeddings(
+        np.array([t.name for t in tracklets]),
+        np.array([t.identity for t in tracklets]),
+        np.array([t.camera for t in tracklets]),
+        features.numpy(),
+        np.stack(frames),
+        seen.alpha.numpy().astype(np.float16),
+        seen.beta.numpy(),
+    )
+
+
+def save_embeddings(embeddings: Embeddings, path: str | Path) -> None:
+    """Write a compressed .npz, whole or not at all."""
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, **embeddings._asdict())
+
+
+def load_embeddings(path: str | Path) -> Embeddings:
+    """Read what `save_embeddings` wrote; DataError names the file and what it lacks."""
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            return Embeddings(*[content[name] for name in FIELDS])
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist; make it with `embed --out {path}`") from error
+    except (KeyError, OSError, ValueError) as error:
+        raise DataError(f"{path} holds no embeddings ({error}); make it again with `embed`") from error
+
+
+class Found(NamedTuple):
+    """The `top` nearest others of a tracklet: their rows and distances, nearest first."""
+
+    rows: NDArray[np.int64]
+    distance: NDArray[np.float32]
+
+
+def nearest(embeddings: Embeddings, top: int = 5) -> list[Found]:
+    """For each tracklet the most similar others, by Euclidean distance of the embeddings."""
+    if len(embeddings.names) < 2:
+        raise DataError("one tracklet alone cannot be ranked; embed a video with at least two")
+    distance = distances(embeddings.embedding, embeddings.embedding).numpy().copy()
+    np.fill_diagonal(distance, np.inf)
+    order = np.argsort(distance, axis=1, kind="stable")[:, : min(top, len(distance) - 1)]
+    return [Found(rows, distance[i, rows]) for i, rows in enumerate(order)]
+
+
+def draw_ranking(embeddings: Embeddings, row: int, found: Found, out: str | Path) -> Path:
+    """Draw a tracklet and its nearest, α over the frames and β as borders; returns the file."""
+    rows = [(f"{embeddings.names[row]}", row)]
+    rows += [
+        (f"{k}. {embeddings.names[j]}, {d:.2f}", int(j))
+        for k, (j, d) in enumerate(zip(*found, strict=True), start=1)
+    ]
+    figure = attention_grid(
+        [(label, embeddings.frames[j], embeddings.maps[j], embeddings.beta[j]) for label, j in rows]
+    )
+    path = Path(out) / f"{row:04d}.png"
+    save(figure, path)
+    return path

@@ -1,0 +1,45 @@
+"""Pixels on their way into the network: scaled, fitted to its size, cut into clips."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Size = tuple[int, int]
+"""(height, width) in pixels."""
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def normalise(frames: Tensor) -> Tensor:
+    """uint8, or float in [0, 1], `[..., 3, H, W]` -> float by ImageNet's mean and deviation."""
+    pixels = frames.float() / 255 if frames.dtype == torch.uint8 else frames
+    mean = torch.tensor(IMAGENET_MEAN, device=frames.device)[:, None, None]
+    std = torch.tensor(IMAGENET_STD, device=frames.device)[:, None, None]
+    return (pixels - mean) / std
+
+
+def fit(frames: Tensor, size: Size) -> Tensor:
+    """uint8 frames `[..., 3, H, W]` -> float in [0, 1] `[..., 3, *size]`, bilinear, antialiased."""
+    out = frames.to(torch.float32) / 255 if frames.dtype == torch.uint8 else frames
+    if out.shape[-2:] == tuple(size):
+        return out
+    lead = out.shape[:-3]
+    out = functional.interpolate(
+        out.reshape(-1, *out.shape[-3:]), size=tuple(size), mode="bilinear", antialias=True
+    )
+    return out.reshape(*lead, *out.shape[-3:]).clamp(0, 1)
+
+
+def cut_clips(length: int, clip: int) -> Tensor:
+    """Frame numbers of the clips that cover a tracklet of `length` frames: int64 `[n, clip]`.
+
+    One clip after another; the last is moved back to end with the tracklet. A tracklet shorter
+    than a clip is repeated from its start.
+    """
+    if length <= clip:
+        return (torch.arange(clip) % length).unsqueeze(0)
+    count = -(-length // clip)
+    starts = (torch.arange(count) * clip).clamp_max(length - clip)
+    return starts.unsqueeze(1) + torch.arange(clip)
