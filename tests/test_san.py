@@ -11,7 +11,7 @@ from w3an_lite.san import (
     attend,
     attention_consistency,
     attention_to_map,
-    avoid_covered,
+    avoid_foreign,
     normalise_scores,
     uniform_scores,
 )
@@ -132,12 +132,12 @@ def test_alpha_to_map_pulls_alpha_towards_the_map() -> None:
     assert raw.grad.flatten()[0] < 0 < raw.grad.flatten()[1]
 
 
-def test_avoid_covered() -> None:
+def test_avoid_foreign() -> None:
     alpha = torch.tensor([0.25, 0.75]).view(1, 1, 1, 1, 2)
     covered = torch.zeros(1, 1, 4, 8, dtype=torch.bool)  # four pixels a side to a position
-    assert avoid_covered(alpha, covered).item() == 0
+    assert avoid_foreign(alpha, covered).item() == 0
     covered[..., 4:] = True
-    assert avoid_covered(alpha, covered).item() == pytest.approx(-torch.tensor(0.25).log().item())
+    assert avoid_foreign(alpha, covered).item() == pytest.approx(-torch.tensor(0.25).log().item())
     covered[..., :2, 4:] = False  # the right position is half covered
-    assert avoid_covered(alpha, covered).item() == pytest.approx(-torch.tensor(0.625).log().item())
-    assert avoid_covered(alpha, torch.ones_like(covered)).isfinite()
+    assert avoid_foreign(alpha, covered).item() == pytest.approx(-torch.tensor(0.625).log().item())
+    assert avoid_foreign(alpha, torch.ones_like(covered)).isfinite()

@@ -61,8 +61,9 @@ class At(Objective):
         identity: Tensor,
         attributes: Tensor,
         covered: Tensor | None = None,
+        foreign: Tensor | None = None,
     ) -> Terms:
-        terms = super().terms(output, identity, attributes, covered)
+        terms = super().terms(output, identity, attributes, covered, foreign)
         self._left[0] -= 1  # type: ignore[attr-defined]
         if self._left[0]:  # type: ignore[attr-defined]
             return terms

@@ -38,19 +38,29 @@ class Heads(nn.Module):
         self.identity = nn.Linear(width, identities)
         self.attribute = nn.Linear(width, 2 * attributes)
 
-    def forward(self, cube: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, cube: Tensor, attended: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Logits from the cube or, if they are given, from features `[B, T, M]` of another pooling."""
         if self.flatten is not None and tuple(cube.shape[-2:]) != self.flatten:
             raise ValueError(
                 f"the cube is {tuple(cube.shape[-2:])}, the flattened heads were made for "
                 f"{self.flatten}; feed frames of the size the model was built with"
             )
         features = cube.mean((-2, -1)) if self.flatten is None else cube.flatten(-3)
+        if attended is not None:
+            features = attended
         attribute = self.attribute(features).unflatten(-1, (self.attributes, 2))
         return self.identity(features), attribute
 
-    def identity_map(self, cube: Tensor, identity: Tensor) -> Tensor:
-        """Eq. 6 for class `identity` `[B, T]`: `[B, T, h, w]`, not scaled."""
-        return activation_map(cube, self._spread(self.identity.weight[identity], cube))
+    def identity_map(self, cube: Tensor, identity: Tensor, centred: bool = False) -> Tensor:
+        """Eq. 6 for class `identity` `[B, T]`: `[B, T, h, w]`, not scaled.
+
+        centred: take the mean of all classes' weights off first. A softmax sees only how classes
+        differ, and what all classes have in common is no evidence for one of them.
+        """
+        weight = self.identity.weight
+        if centred:
+            weight = weight - weight.mean(0)
+        return activation_map(cube, self._spread(weight[identity], cube))
 
     def attribute_maps(self, cube: Tensor, present: Tensor) -> Tensor:
         """Eq. 6 of every attribute for its class `present` `[B, T, A]` (0 or 1): `[B, T, A, h, w]`.
@@ -78,23 +88,29 @@ def activation_map(cube: Tensor, weight: Tensor) -> Tensor:
     return (cube * weight).sum(-3)
 
 
-def scale_map(maps: Tensor, eps: float = 1e-6) -> Tensor:
-    """Each map `[..., h, w]` moved and stretched onto [0, 1]; a flat map becomes 0."""
-    low = maps.amin((-2, -1), keepdim=True)
+def scale_map(maps: Tensor, positive: bool = False, eps: float = 1e-6) -> Tensor:
+    """Each map `[..., h, w]` moved and stretched onto [0, 1]; a flat map becomes 0.
+
+    positive: 0 stays 0 and what is below becomes 0, so only evidence for the class is left.
+    """
+    low = torch.zeros_like(maps[..., :1, :1]) if positive else maps.amin((-2, -1), keepdim=True)
+    maps = maps.clamp_min(0) if positive else maps
     high = maps.amax((-2, -1), keepdim=True)
     return (maps - low) / (high - low).clamp_min(eps)
 
 
-def fuse_attribute_maps(maps: Tensor, chosen: Tensor | None = None) -> Tensor:
+def fuse_attribute_maps(
+    maps: Tensor, chosen: Tensor | None = None, positive: bool = False
+) -> Tensor:
     """Attribute maps `[..., A, h, w]` -> one `[..., h, w]` in [0, 1].
 
     Each is scaled to [0, 1], they are added up (those `chosen` `[..., A]`, all if None), and the
-    sum is scaled to [0, 1] again. No attribute chosen gives 0 everywhere.
+    sum is scaled to [0, 1] again. No attribute chosen gives 0. positive: see `scale_map`.
     """
-    scaled = scale_map(maps)
+    scaled = scale_map(maps, positive)
     if chosen is not None:
         scaled = scaled * chosen.to(scaled.dtype)[..., None, None]
-    return scale_map(scaled.sum(-3))
+    return scale_map(scaled.sum(-3), positive)
 
 
 def guide_frames(

@@ -6,9 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import torch
+from typing import NamedTuple
 
 from .data.mot import label_windows, read_mot, windows
 from .data.synthetic import synthped
@@ -143,9 +141,7 @@ def _rank(embeddings: Path, out: Path, top: int) -> None:
         raise ValueError(f"top is {top}; at least 1")
     content = load_embeddings(embeddings)
     for i, found in enumerate(nearest(content, top)):
-        others = ", ".join(
-            f"{content.names[j]} ({d:.2f})" for j, d in zip(*found, strict=True)
-        )
+        others = ", ".join(f"{content.names[j]} ({d:.2f})" for j, d in zip(*found, strict=True))
         say(f"{content.names[i]}: {others}")
         draw_ranking(content, i, found, out)
     say(f"wrote {len(content.names)} pictures to {out}")

@@ -40,9 +40,7 @@ def embed(model: W3AN, tracklets: Sequence[Tracklet], progress: bool = False) ->
     """Embed whole tracklets (dense clips, averaged) and observe one even clip of each."""
     features = embed_tracklets(model, tracklets, frames="dense", progress=progress)
     seen = observe(model, tracklets)
-    frames = [
-        t.frames.read(i, model.size) for t, i in zip(tracklets, seen.indices, strict=True)
-    ]
+    frames = [t.frames.read(i, model.size) for t, i in zip(tracklets, seen.indices, strict=True)]
     return Embeddings(
         np.array([t.name for t in tracklets]),
         np.array([t.identity for t in tracklets]),
@@ -68,7 +66,9 @@ def load_embeddings(path: str | Path) -> Embeddings:
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; make it with `embed --out {path}`") from error
     except (KeyError, OSError, ValueError) as error:
-        raise DataError(f"{path} holds no embeddings ({error}); make it again with `embed`") from error
+        raise DataError(
+            f"{path} holds no embeddings ({error}); make it again with `embed`"
+        ) from error
 
 
 class Found(NamedTuple):

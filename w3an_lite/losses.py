@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from .model import W3ANOutput
 from .presets import preset
-from .san import attention_consistency, attention_to_map, avoid_covered
+from .san import attention_consistency, attention_to_map, avoid_foreign
 from .tan import covered_order, covered_share, temporal_spread
 
 
@@ -107,7 +107,7 @@ class Objective:
     map_weight: `san.attention_to_map` in place of Eq. 8 (set san_weight to 0).
     map_power: the power the target map is raised to, so that its peaks count for more.
     order_weight, order_margin: `tan.covered_order` on frames pasted over in training.
-    avoid_weight: `san.avoid_covered` on frames pasted over in training.
+    avoid_weight: `san.avoid_foreign` on frames pasted over in training.
     clip_weight: identity cross-entropy on F^v, which needs a model with clip_identity=True.
     """
 
@@ -150,11 +150,12 @@ class Objective:
         identity: Tensor,
         attributes: Tensor,
         covered: Tensor | None = None,
+        foreign: Tensor | None = None,
     ) -> dict[str, tuple[Tensor, float]]:
         """Every term as (raw value, weight), by name.
 
-        identity `[B]` labels 0..I-1; attributes `[B, A]`; covered `[B, T, H, W]`, the pixels that
-        were pasted over.
+        identity `[B]` labels 0..I-1; attributes `[B, A]`; covered and foreign
+        `[B, T, H, W]`, see `data.augment.Augmented`.
         """
         cam = self.identity_task * identity_loss(output.identity_logits, identity)
         if self.attribute_task:
@@ -191,8 +192,8 @@ class Objective:
                 covered_order(output.beta, covered_share(covered), self.order_margin),
                 self.order_weight,
             )
-        if self.avoid_weight and covered is not None:
-            terms["avoid"] = (avoid_covered(output.alpha, covered), self.avoid_weight)
+        if self.avoid_weight and foreign is not None:
+            terms["avoid"] = (avoid_foreign(output.alpha, foreign), self.avoid_weight)
         if self.clip_weight:
             if output.clip_logits is None:
                 raise ValueError("clip_weight needs a model built with clip_identity=True")

@@ -22,7 +22,6 @@ from .presets import preset
 from .san import SpatialAttention, attend, uniform_scores
 from .tan import TemporalAttention
 
-
 SHIPPED = Path(__file__).parent / "weights" / "repaired.pt"
 """The shipped `repaired` model, trained on drawn people (`train --preset repaired`)."""
 
@@ -80,6 +79,10 @@ class W3AN(nn.Module):
         the maps, whether gradient flows through α′, and whether batch norm's running statistics
         rest meanwhile (they must: let them move and evaluation falls apart).
     maps_of: "all" attributes make up m_a, or only those "present".
+    map_form: "range" stretches each map from its least to its greatest value; "evidence" keeps
+        what speaks for the class, see `cam`.
+    heads_on: identity and attributes are read from the "cube", pooled evenly (Eq. 5), or from the
+        "attended" features F_t, so that naming them teaches α where they are.
     overall_bias: see `tan`. degree, layers, activation, last_activation, residual, readout: see
         `gcn`.
     clip_identity: adds batch norm and an identity classifier on F^v.
@@ -106,6 +109,8 @@ class W3AN(nn.Module):
         guide_gradient: bool = False,
         guide_frozen: bool = True,
         maps_of: str = "all",
+        map_form: str = "range",
+        heads_on: str = "cube",
         overall_bias: bool = True,
         degree: str = "adjacency",
         layers: int = 2,
@@ -123,6 +128,13 @@ class W3AN(nn.Module):
             raise ValueError(f"maps_of {maps_of!r} is not known; choose 'all' or 'present'")
         if readout not in ("mean", "beta"):
             raise ValueError(f"readout {readout!r} is not known; choose 'mean' or 'beta'")
+        if map_form not in ("range", "evidence"):
+            raise ValueError(f"map_form {map_form!r} is not known; choose 'range' or 'evidence'")
+        if heads_on not in ("cube", "attended") or (flatten and heads_on == "attended"):
+            raise ValueError(
+                f"heads_on {heads_on!r} is not known, or not with flatten; choose 'cube' or 'attended'"
+            )
+        self.map_form, self.heads_on = map_form, heads_on
         self.config: dict[str, Any] = {**config, "weights": None, "size": tuple(size)}
         if isinstance(backbone, nn.Module):
             self.config["backbone"] = "custom"
@@ -192,6 +204,11 @@ class W3AN(nn.Module):
         load_weights(model, content["state"], path)
         return model.eval()
 
+    @classmethod
+    def shipped(cls) -> W3AN:
+        """The `repaired` model inside the package, trained on drawn people."""
+        return cls.from_pretrained(SHIPPED)
+
     @property
     def device(self) -> torch.device:
         return self.tan.score.weight.device
@@ -234,7 +251,8 @@ class W3AN(nn.Module):
             )
         frames = normalise(frames)
         path = self.encode(frames)
-        identity_logits, attribute_logits = self.heads(path.cube)
+        attended = path.frame_features if self.heads_on == "attended" else None
+        identity_logits, attribute_logits = self.heads(path.cube, attended)
         identity_map, attribute_map = self.maps(
             path.cube.detach(), identity_logits, attribute_logits, identity, attributes
         )
@@ -275,11 +293,12 @@ class W3AN(nn.Module):
         if attributes is not None:
             label = attributes.unsqueeze(1).expand(-1, cube.shape[1], -1)
             present = torch.where(label >= 0, (label > 0.5).to(present.dtype), present)
+        evidence = self.map_form == "evidence"
         chosen = present if self.maps_of == "present" else None
         attribute_maps = self.heads.attribute_maps(cube, present)
         return (
-            scale_map(self.heads.identity_map(cube, identity)),
-            fuse_attribute_maps(attribute_maps, chosen),
+            scale_map(self.heads.identity_map(cube, identity, evidence), evidence),
+            fuse_attribute_maps(attribute_maps, chosen, evidence),
         )
 
     @torch.no_grad()

@@ -77,12 +77,12 @@ def attention_to_map(alpha: Tensor, target: Tensor, eps: float = 1e-8) -> Tensor
     return (share * ratio).sum((-2, -1)).mean()
 
 
-def avoid_covered(alpha: Tensor, covered: Tensor, eps: float = 1e-4) -> Tensor:
-    """Repair: α must not lie on pixels that were pasted over the person in training.
+def avoid_foreign(alpha: Tensor, foreign: Tensor, eps: float = 1e-4) -> Tensor:
+    """Repair: α must not lie on pixels that were pasted in from another frame in training.
 
-    -log of the mass of α `[B, T, M, h, w]` on what is left; covered `[B, T, H, W]` is brought to
-    h×w by area. Mean over frames and channels; 0 when nothing is covered.
+    -log of the mass of α `[B, T, M, h, w]` on what is left; foreign `[B, T, H, W]` is brought to
+    h×w by area. Mean over frames and channels; 0 when nothing is foreign.
     """
-    share = adaptive_avg_pool2d(covered.to(alpha.dtype), (alpha.shape[-2], alpha.shape[-1]))
+    share = adaptive_avg_pool2d(foreign.to(alpha.dtype), (alpha.shape[-2], alpha.shape[-1]))
     mass = (alpha * share.unsqueeze(2)).sum((-2, -1))
     return -(1 - mass).clamp_min(eps).log().mean()

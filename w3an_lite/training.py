@@ -37,17 +37,19 @@ log = logging.getLogger(__name__)
 class Recipe:
     """How to train. The defaults are the paper's; momentum and weight decay it leaves unsaid.
 
+    optimiser: "sgd" as printed, or "adamw", which learns in far fewer steps.
     schedule: "step" multiplies the rate by 0.1 every `step_every` epochs and brings it linearly
         to 0 over the `last` epochs; "cosine" falls from lr to 0 over all epochs.
     warmup: epochs over which the rate rises linearly to lr.
     guide_after: epochs before α is guided by the maps (Eq. 8 or its repair).
     load_size: (H, W) frames are read at, before the crop; None as they are.
-    crop, pad, flip, erase, paste: see `data.augment.Augment`.
+    crop, pad, flip, colour, erase, paste, surround: see `data.augment.Augment`.
     """
 
     epochs: int = 300
     batch: int = 16
     people: int = 8
+    optimiser: str = "sgd"
     lr: float = 2e-2
     momentum: float = 0.9
     weight_decay: float = 5e-4
@@ -60,12 +62,16 @@ class Recipe:
     crop: Size | None = (256, 128)
     pad: int = 0
     flip: float = 0.0
+    colour: float = 0.0
     erase: float = 0.0
     paste: float = 0.0
+    surround: float = 0.0
     seed: int = 0
     workers: int = 0
 
     def __post_init__(self) -> None:
+        if self.optimiser not in ("sgd", "adamw"):
+            raise ValueError(f"optimiser {self.optimiser!r} is not known; choose 'sgd' or 'adamw'")
         if self.schedule not in ("step", "cosine"):
             raise ValueError(f"schedule {self.schedule!r} is not known; choose 'step' or 'cosine'")
         if self.epochs < 1 or not 0 < self.lr < math.inf:
@@ -76,9 +82,18 @@ class Recipe:
         """The recipe of a preset, with `changes` to its arguments."""
         return cls(**{**preset(name, "recipe"), **changes})
 
+    def optimise(self, model: W3AN) -> torch.optim.Optimizer:
+        if self.optimiser == "adamw":
+            return torch.optim.AdamW(model.parameters(), self.lr, weight_decay=self.weight_decay)
+        return torch.optim.SGD(
+            model.parameters(), self.lr, momentum=self.momentum, weight_decay=self.weight_decay
+        )
+
     @property
     def augment(self) -> Augment:
-        return Augment(self.crop, self.pad, self.flip, self.erase, self.paste)
+        return Augment(
+            self.crop, self.pad, self.flip, self.colour, self.erase, self.paste, self.surround
+        )
 
     def rate(self, epoch: int, share: float = 0.0) -> float:
         """The learning rate `share` of the way through `epoch` (counted from 0)."""
@@ -125,9 +140,7 @@ def train(
             f"{len(batches.identities)}; build the model with that number"
         )
     model.to(device).train()
-    optimiser = torch.optim.SGD(
-        model.parameters(), recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
-    )
+    optimiser = recipe.optimise(model)
     run = _Run(model, optimiser, objective, recipe, Path(out) if out else None)
     if resume:
         run.load()
@@ -197,7 +210,7 @@ class _Run:
         # one seed a step: what is drawn does not depend on where training was taken up again
         seed = (self.recipe.seed * 1_000_003 + epoch) * 1_000_003 + step
         generator = torch.Generator(device).manual_seed(seed % 2**63)
-        frames, covered = self.recipe.augment(clips.frames.to(device), generator)
+        frames, covered, foreign = self.recipe.augment(clips.frames.to(device), generator)
         identity, attributes = clips.identity.to(device), clips.attributes.to(device)
         guided = self.objective.needs_maps and epoch >= self.recipe.guide_after
         output: W3ANOutput = self.model(
@@ -206,9 +219,7 @@ class _Run:
             attributes,
             guided and self.objective.san_weight > 0,
         )
-        terms = self.objective.terms(
-            output, identity, attributes, covered if self.recipe.paste else None
-        )
+        terms = self.objective.terms(output, identity, attributes, covered, foreign)
         if not guided:
             terms.pop("map", None)
         loss = total(terms)

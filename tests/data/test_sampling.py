@@ -183,3 +183,8 @@ def test_no_step_beyond_the_last(crowd: Crowd) -> None:
     for step in (2, -1):
         with pytest.raises(IndexError):
             batches[step]
+
+
+def test_a_tracklet_gives_other_frames_in_another_epoch(crowd: Crowd) -> None:
+    batches = Batches(crowd(1, each=1, frames=30), batch=1, people=1, clip_length=3)
+    assert not equal(batches.at(0)[0][0], batches.at(1)[0][0])

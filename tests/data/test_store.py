@@ -198,6 +198,16 @@ def test_mixed_frames_are_read_one_by_one(stores: dict[str, Split]) -> None:
     np.testing.assert_array_equal(got[1], pixels(0, 3)[[0]])
 
 
+def test_frames_of_two_stores(tmp_path: Path) -> None:
+    others = [Tracklet(ArrayFrames(pixels(seed, 2)), 1, 1) for seed in (7, 8)]
+    frames = [
+        open_store(quiet(Split("s", [t]), tmp_path / str(i))).train[0].frames
+        for i, t in enumerate(others)
+    ]
+    got = read_together(frames, [np.array([1])] * 2)
+    np.testing.assert_array_equal(got[:, 0], [pixels(7, 2)[1], pixels(8, 2)[1]])
+
+
 @pytest.mark.parametrize("form", ["decoded", "jpeg"])
 def test_pickled_by_path(stores: dict[str, Split], form: str, tmp_path: Path) -> None:
     tracklets = stores[form].train
@@ -421,14 +431,15 @@ def test_a_kill_between_the_last_byte_and_the_rename(tmp_path: Path) -> None:
     assert contents(tmp_path / "s.part") == before
 
 
-def stopped(tmp_path: Path, split: Split) -> Path:
+def stopped(tmp_path: Path, split: Split, form: str = "decoded") -> Path:
     """A part that holds all of `split` but its last tracklet; the folder that it is to become."""
     out = tmp_path / "s"
     last = (split.train + split.gallery)[-1]
     broken = replace(last, frames=Counted(np.zeros((len(last), 3, H, W), np.uint8), [], stop_at=0))
-    parts = (split.train, split.query, split.gallery)
+    lists = (split.train, split.query, split.gallery)
+    parts = [[broken if t is last else t for t in p] for p in lists]
     with pytest.raises(Stop):
-        quiet(Split(split.name, *([broken if t is last else t for t in p] for p in parts)), out)
+        quiet(Split(split.name, *parts), out, form=form)
     assert (tmp_path / "s.part").is_dir()
     return out
 
@@ -474,6 +485,14 @@ def test_another_pack_in_its_place_is_refused(
     assert contents(place) == before
     quiet(split, out)
     assert contents(out) == contents(quiet(split, tmp_path / "again"))
+
+
+def test_other_attributes_are_refused(tmp_path: Path) -> None:
+    first, *_ = split_of([3]).train
+    one, other = (replace(first, attributes=np.full(3, v, np.float32)) for v in (0, 1))
+    quiet(Split("s", [one]), tmp_path / "s")
+    with pytest.raises(DataError, match="other tracklets or labels"):
+        quiet(Split("s", [other]), tmp_path / "s")
 
 
 def test_the_same_again_does_nothing(tmp_path: Path) -> None:
@@ -706,6 +725,38 @@ def test_damaged_jpeg_bytes_are_named_when_read(tmp_path: Path) -> None:
     file.write_bytes(bytes(file.stat().st_size))
     with pytest.raises(DataError, match=r"frames\.bin: frame 1 is damaged .* pack it again"):
         open_store(out).train[0].frames.read([1])
+
+
+@pytest.mark.parametrize("form", ["decoded", "jpeg"])
+def test_what_lies_beyond_the_last_recorded_piece_is_cut_off(tmp_path: Path, form: str) -> None:
+    split = split_of([3, 2, 4, 5])
+    out = stopped(tmp_path, split, form)
+    for file in (tmp_path / "s.part").glob("*.[nb]*"):
+        file.write_bytes(file.read_bytes() + bytes(5000))
+    assert contents(quiet(split, out, form=form)) == contents(
+        quiet(split, tmp_path / "w", form=form)
+    )
+
+
+def test_stopped_while_the_index_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = split_of([3, 2])
+
+    def full(source: str, target: Path) -> None:
+        if json.loads(Path(source).read_text())["whole"]:
+            raise OSError(28, "No space left on device")
+        rename(source, target)
+
+    rename = os.replace
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        with pytest.raises(OSError, match=r"No space left on device; .* is kept in"):
+            quiet(split, tmp_path / "s")
+    with pytest.raises(DataError, match="not packed to its end"):
+        open_store(tmp_path / "s.part")
+    out = quiet(split, tmp_path / "s")
+    assert contents(out) == contents(quiet(split, tmp_path / "w"))
 
 
 def test_a_damaged_part_is_refused(tmp_path: Path) -> None:

@@ -10,10 +10,14 @@ from torch import Tensor
 
 
 class Augmented(NamedTuple):
-    """frames uint8 `[B, T, 3, H, W]`; covered bool `[B, T, H, W]`, the pixels pasted over."""
+    """frames uint8 `[B, T, 3, H, W]`, and what is no longer theirs, bool `[B, T, H, W]`.
+
+    covered: pixels pasted over the person; foreign: these and the exchanged surroundings.
+    """
 
     frames: Tensor
     covered: Tensor
+    foreign: Tensor
 
 
 @dataclass(frozen=True)
@@ -23,9 +27,14 @@ class Augment:
     crop: (H, W) cut out of the frames at random; None keeps them whole.
     pad: pixels by which a crop may leave the frame (the edge is repeated).
     flip: the chance of mirroring a clip.
+    colour: how far each channel of a clip is brightened or darkened at most, as a share: cameras
+        differ in light and cast.
     erase: the chance that a box of a frame becomes the frame's mean colour.
     paste: the share of frames that something is pasted over: a bar, a box or another person of
         the batch. The network is not told which, the loss may be (`tan.covered_order`).
+
+    surround: the share of frames that get the surroundings of another frame, outside an ellipse
+        about the middle of the crop, where the person is.
 
     The paper names the crop alone: frames of 288×144 (H×W), a crop of 256×128.
     """
@@ -33,11 +42,13 @@ class Augment:
     crop: tuple[int, int] | None = None
     pad: int = 0
     flip: float = 0.0
+    colour: float = 0.0
     erase: float = 0.0
     paste: float = 0.0
+    surround: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("flip", "erase", "paste"):
+        for name in ("flip", "colour", "erase", "paste", "surround"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it is a chance, from 0 to 1")
 
@@ -46,13 +57,18 @@ class Augment:
         frames = self._window(frames, generator)
         batch, length, _, height, width = frames.shape
         covered = torch.zeros(batch, length, height, width, dtype=torch.bool, device=frames.device)
+        if self.colour:
+            frames = recolour(frames, self.colour, generator)
         if self.erase:
             box = random_boxes(frames, self.erase, generator, low=0.1, high=0.4)
             mean = frames.float().mean((-2, -1), keepdim=True).to(torch.uint8)
             frames = torch.where(box.unsqueeze(2), mean, frames)
+        foreign = covered
+        if self.surround:
+            frames, foreign = exchange_surroundings(frames, self.surround, generator)
         if self.paste:
             frames, covered = paste(frames, self.paste, generator)
-        return Augmented(frames, covered)
+        return Augmented(frames, covered, foreign | covered)
 
     def _window(self, frames: Tensor, generator: torch.Generator) -> Tensor:
         """The random crop and flip, as one gather of rows and columns."""
@@ -76,6 +92,13 @@ class Augment:
         return frames.permute(0, 3, 4, 1, 2)[clip, y[:, :, None], x[:, None, :]].permute(
             0, 3, 4, 1, 2
         )
+
+
+def recolour(frames: Tensor, most: float, generator: torch.Generator) -> Tensor:
+    """Multiply each channel of each clip `[B, T, 3, H, W]` by a factor in 1 ± `most`."""
+    u = torch.rand(len(frames), 1, 3, 1, 1, generator=generator, device=frames.device)
+    gain = 1 + most * (2 * u - 1)
+    return (frames * gain).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def random_boxes(
@@ -130,3 +153,23 @@ def paste(frames: Tensor, share: float, generator: torch.Generator) -> tuple[Ten
     content = torch.where(use_pixels.unsqueeze(1), moved, painted)
     out = torch.where(shape.unsqueeze(1), content, flat)
     return out.unflatten(0, (batch, length)), shape.unflatten(0, (batch, length))
+
+
+def exchange_surroundings(
+    frames: Tensor, share: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Give a `share` of the frames another frame's surroundings; the frames, the exchanged pixels.
+
+    What is kept is an ellipse about the middle of the crop, of varying width.
+    """
+    batch, length, _, height, width = frames.shape
+    device, n = frames.device, batch * length
+    u = torch.rand(2, n, 1, 1, generator=generator, device=device)
+    y = (torch.arange(height, device=device) + 0.5)[:, None] / height
+    x = (torch.arange(width, device=device) + 0.5) / width
+    outside = ((x - 0.5) / (0.25 + 0.15 * u[0])) ** 2 + ((y - 0.5) / 0.55) ** 2 > 1
+    outside = outside & (u[1] < share)
+    flat = frames.flatten(0, 1)
+    other = flat[torch.randperm(n, generator=generator, device=device)]
+    out = torch.where(outside.unsqueeze(1), other, flat)
+    return out.unflatten(0, (batch, length)), outside.unflatten(0, (batch, length))

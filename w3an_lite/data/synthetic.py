@@ -7,6 +7,9 @@ made of whole numbers only, so a seed gives the same bytes on every machine.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +23,7 @@ from w3an_lite.data.lens import photograph, truth
 from w3an_lite.data.occluders import OCCLUSIONS, cover, passage
 from w3an_lite.data.pose import VIEWS, Placing, Pose
 from w3an_lite.data.scene import SCENE_WIDTH, Camera, background, camera
-from w3an_lite.data.tracklet import ArrayFrames, DataError, Size, Split, Tracklet, Truth
+from w3an_lite.data.tracklet import ArrayFrames, DataError, Size, Split, Tracklet, Truth, resize
 from w3an_lite.data.wardrobe import GROUP, attributes, person
 
 DOMAINS = ("video", "stills")
@@ -49,6 +52,7 @@ def synthped(
     occlusion: str = "mixed",
     test_occlusion: str | None = None,
     domain: str = "video",
+    lazy: bool = False,
 ) -> Split:
     """A drawn split: `tracklets` of each identity under each camera, train and test people apart.
 
@@ -58,6 +62,8 @@ def synthped(
     for 20-50% of their frames) or "heavy" (all, 45-80%); test_occlusion None means the same. domain
     "stills" draws one frame a tracklet, whatever `frames` says. A tracklet does not change when
     more are asked for. `DataError` for an option that makes no sense.
+
+    lazy: draw a tracklet each time it is read, as `draw_later` does, and hold none in memory
     """
     test_occlusion = occlusion if test_occlusion is None else test_occlusion
     for name, value, most in (
@@ -72,10 +78,11 @@ def synthped(
             raise DataError(f"{name} is {value}; give a whole number from {least} to {most}")
     _check(size, (occlusion, test_occlusion), domain)
     frames = 1 if domain == "stills" else frames
+    make = draw_later if lazy else draw
 
     def people(first: int, count: int, occluded: str) -> list[Tracklet]:
         return [
-            draw(identity, cam, number, frames, size, seed, occluded, domain)
+            make(identity, cam, number, frames, size, seed, occluded, domain)
             for identity in range(first, first + count)
             for cam in range(1, cameras + 1)
             for number in range(1, tracklets + 1)
@@ -149,10 +156,64 @@ def draw(
         ArrayFrames(images),
         identity,
         cam,
-        f"{identity:04d}C{cam}T{number:04d}",
+        _name(identity, cam, number),
         attributes(someone),
         truth(canvas.inside, own),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnFrames:
+    """Frames that are drawn when they are read; the last few tracklets are remembered."""
+
+    tracklet: tuple[int, int, int, int, Size, int, str, str]
+    """The arguments of `draw`."""
+
+    def __len__(self) -> int:
+        return self.tracklet[3]
+
+    def read(
+        self, indices: Sequence[int] | NDArray[np.integer], size: Size | None = None
+    ) -> NDArray[np.uint8]:
+        """Frames `indices` as uint8 `[n, 3, H, W]`; IndexError for one that is not there."""
+        return resize(_drawn(self.tracklet)[np.asarray(indices, dtype=np.int64)], size)
+
+
+def draw_later(
+    identity: int,
+    cam: int,
+    number: int = 1,
+    frames: int = 16,
+    size: Size = (64, 32),
+    seed: int = 0,
+    occlusion: str = "none",
+    domain: str = "video",
+) -> Tracklet:
+    """As `draw`, the same frames and attributes, but nothing is drawn yet and there is no truth."""
+    _check(size, (occlusion,), domain)
+    return Tracklet(
+        DrawnFrames((identity, cam, number, frames, (size[0], size[1]), seed, occlusion, domain)),
+        identity,
+        cam,
+        _name(identity, cam, number),
+        _attributes(seed, domain, identity),
+    )
+
+
+@lru_cache(maxsize=4)
+def _drawn(tracklet: tuple[int, int, int, int, Size, int, str, str]) -> NDArray[np.uint8]:
+    return draw(*tracklet).frames.read(range(tracklet[3]))
+
+
+@lru_cache(maxsize=4)
+def _attributes(seed: int, domain: str, identity: int) -> NDArray[np.float32]:
+    out = attributes(person(seed, domain, identity))
+    out.setflags(write=False)  # the tracklets of a person share it
+    return out
+
+
+def _name(identity: int, cam: int, number: int) -> str:
+    return f"{identity:04d}C{cam}T{number:04d}"
 
 
 def _walk(

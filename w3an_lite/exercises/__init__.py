@@ -1,0 +1,1 @@
+"""One module of exercises a notebook, named after it; `checker` is what they share."""

@@ -1,0 +1,177 @@
+"""Run every notebook, store its outputs, and write the students' copies without solutions.
+
+    python tests/build_notebooks.py [--only 04 05] [--pictures]
+
+The committed notebooks/NN_name.ipynb are the source. A second run leaves no diff: a picture whose
+cell says the same as before is kept as it was, unless --pictures asks for new ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+from w3an_lite.course import badges, setup
+from w3an_lite.files import replacing
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+STUDENT = NOTEBOOKS / "student"
+PINNED = {
+    "OMP_NUM_THREADS": "2",
+    "MKL_NUM_THREADS": "2",
+    "OPENBLAS_NUM_THREADS": "2",
+    "PYTHONHASHSEED": "0",
+    "MPLBACKEND": "agg",
+    "TQDM_DISABLE": "1",
+}
+"""The kernel's environment, here and under nbval."""
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def sources(only: list[str] | None = None) -> list[Path]:
+    """The notebooks in order, or those whose number is in `only`."""
+    found = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    return [path for path in found if not only or path.name[:2] in only]
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def text_of(notebook: NotebookNode) -> str:
+    return nbformat.writes(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def prepare(notebook: NotebookNode, name: str) -> None:
+    """Write what comes from one place: launch buttons and set-up cell; hide solutions."""
+    for cell in notebook.cells:
+        if "badges" in tags(cell):
+            cell.source = badges(name)
+        elif "setup" in tags(cell):
+            cell.source = setup()
+        elif "solution" in tags(cell):
+            cell.metadata["jupyter"] = {"source_hidden": True}
+
+
+def execute(notebook: NotebookNode, folder: Path) -> float:
+    """Run all cells in one fresh kernel; returns its peak memory in MB."""
+    client = NotebookClient(
+        notebook,
+        timeout=300,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    with client.setup_kernel(env={**os.environ, **PINNED}):
+        for index, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, index)
+        ask = "import resource\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        cell = client.execute_cell(nbformat.v4.new_code_cell(ask), len(notebook.cells))
+        size = float(cell.outputs[0].text)
+    return size / (1024 if sys.platform != "darwin" else 1024**2)
+
+
+def tidy(notebook: NotebookNode) -> None:
+    """Drop what differs from run to run: widget models, timing, versions of the kernel."""
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    for cell in notebook.cells:
+        for key in ("execution", "collapsed", "scrolled", "trusted"):
+            cell.metadata.pop(key, None)
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(VIEW, None)
+            # nbclient keeps base64 as the kernel sent it, with or without a last line break
+            png = output.get("data", {}).get("image/png")
+            if png is not None:
+                output["data"]["image/png"] = png.strip() + "\n"
+
+
+def without_pictures(cell: NotebookNode) -> dict[str, Any]:
+    plain: dict[str, Any] = copy.deepcopy(cell)
+    for output in plain.get("outputs", []):
+        if "image/png" in output.get("data", {}):
+            output["data"]["image/png"] = ""
+    return plain
+
+
+def keep_pictures(new: NotebookNode, old: NotebookNode) -> None:
+    """A cell that says what it said before keeps its old picture."""
+    before = {cell.id: cell for cell in old.cells}
+    for cell in new.cells:
+        same = before.get(cell.id)
+        if same is not None and without_pictures(cell) == without_pictures(same):
+            cell.update(same)
+
+
+def student_copy(notebook: NotebookNode) -> NotebookNode:
+    """Without solutions and outputs: what a student opens to work in."""
+    out = copy.deepcopy(notebook)
+    out.cells = [cell for cell in out.cells if "solution" not in tags(cell)]
+    for cell in out.cells:
+        # one folder further down
+        if cell.cell_type == "markdown" and "badges" not in tags(cell):
+            cell.source = cell.source.replace("](../", "](../../")
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return out
+
+
+def write(path: Path, text: str) -> bool:
+    """Write `text` whole or not at all; False when the file says that already."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+    return True
+
+
+def build(path: Path, pictures: bool = False) -> str:
+    """Build one notebook and its student copy; returns a line of what it cost."""
+    old = nbformat.read(path, as_version=4)
+    new = copy.deepcopy(old)
+    prepare(new, path.name)
+    begun = time.perf_counter()
+    peak = execute(new, path.parent)
+    seconds = time.perf_counter() - begun
+    tidy(new)
+    if not pictures:
+        keep_pictures(new, old)
+    nbformat.validate(new)
+    changed = write(path, text_of(new))
+    changed = write(STUDENT / path.name, text_of(student_copy(new))) or changed
+    return f"{path.stem:24} {seconds:6.1f} s {peak:7.0f} MB  {'written' if changed else 'in step'}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", help="numbers of notebooks, such as 04 07")
+    parser.add_argument("--pictures", action="store_true", help="store every picture anew")
+    options = parser.parse_args()
+    paths = sources(options.only)
+    for path in paths:
+        print(build(path, options.pictures), flush=True)
+    if not options.only:
+        for copy_ in set(STUDENT.glob("*.ipynb")) - {STUDENT / path.name for path in paths}:
+            copy_.unlink()
+            print(f"{copy_.name} has no source any more; removed")
+    return 0 if paths else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

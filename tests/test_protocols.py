@@ -1,0 +1,189 @@
+"""The same features under every protocol: counts, names, and numbers that differ."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from w3an_lite.data.datasets import load_dataset
+from w3an_lite.data.layout import load_matrix
+from w3an_lite.data.layout_splits import layout_split
+from w3an_lite.data.mars_writer import write_mars_index
+from w3an_lite.data.splits import without_mate
+from w3an_lite.data.tracklet import DISTRACTOR, JUNK, DataError, Split
+from w3an_lite.data.writers import write_layout
+from w3an_lite.evaluation import evaluate
+from w3an_lite.protocols import (
+    ProtocolRow,
+    all_of,
+    format_protocols,
+    mars_protocols,
+    protocol_splits,
+    protocol_table,
+)
+
+WITHOUT, WITH, OFFICIAL, HALVES = (
+    "gallery-without-queries",
+    "gallery-with-queries",
+    "official",
+    "random-half",
+)
+
+
+def noisy(protocols: dict[str, list[Split]], noise: float = 1.0, seed: int = 0) -> torch.Tensor:
+    """Features of a person and camera, and noise: `[N, 16]`."""
+    rng = np.random.default_rng(seed)
+    people = rng.normal(size=(10_000, 16))
+    tracklets = all_of(protocols)
+    features = np.stack([people[t.identity] for t in tracklets])
+    return torch.from_numpy(features + noise * rng.normal(size=features.shape))
+
+
+def by_key(rows: list[ProtocolRow]) -> dict[tuple[str, str], ProtocolRow]:
+    return {(r.protocol.split("/", 1)[1], r.ap): r for r in rows}
+
+
+@pytest.fixture(scope="module")
+def mars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight people to search for, two tracklets a camera; 5 distractors and 4 junk tracklets."""
+    split = layout_split("mars", 8, 8, 2, 2, 1, distractors=5, junk=4, size=(32, 16))
+    root = tmp_path_factory.mktemp("mars") / "set"
+    return write_layout(split, "mars", root, progress=False)
+
+
+def test_the_protocols_are_those_of_the_reader(mars: Path) -> None:
+    protocols = protocol_splits("mars", mars, official=False)
+    assert list(protocols) == [f"mars(unofficial)/{x}" for x in (WITHOUT, WITH, OFFICIAL, HALVES)]
+    for name, splits in protocols.items():
+        for i, split in enumerate(splits):
+            asked = name.replace("(unofficial)", "") + (f"-{i}" if len(splits) > 1 else "")
+            read = load_dataset("mars", mars, asked, official=False)
+            assert read.name == split.name
+            for half in ("train", "query", "gallery"):
+                names = [[t.name for t in getattr(s, half)] for s in (read, split)]
+                assert names[0] == names[1]
+
+
+def test_counts_of_a_small_mars(mars: Path) -> None:
+    protocols = protocol_splits("mars", mars, official=False)
+    rows = by_key(protocol_table(noisy(protocols), all_of(protocols), protocols))
+    assert len(rows) == 8
+    counts = {k: (r.queries, r.gallery, r.junk, r.repeats) for (k, ap), r in rows.items()}
+    assert counts[WITHOUT] == (16, 21, 0, 1)
+    assert counts[WITH] == (16, 37, 0, 1)
+    assert counts[OFFICIAL] == (16, 41, 4, 1)
+    assert counts[HALVES][2:] == (0, 10)
+    assert all(r.without_mate == 0 for r in rows.values())
+
+
+def test_the_choice_changes_the_numbers(mars: Path) -> None:
+    protocols = protocol_splits("mars", mars, official=False)
+    rows = by_key(protocol_table(noisy(protocols, 2.0), all_of(protocols), protocols))
+    assert rows[WITHOUT, "step"].mean_ap != rows[WITH, "step"].mean_ap
+    assert rows[WITH, "step"].mean_ap != rows[WITH, "trapezoid"].mean_ap
+    assert rows[WITH, "step"][7:] == pytest.approx(rows[OFFICIAL, "step"][7:], nan_ok=True)
+    assert rows[WITH, "step"].rank1 == rows[WITH, "trapezoid"].rank1
+    assert np.isnan(rows[WITH, "step"].rank1_sd)
+    assert rows[HALVES, "step"].mean_ap_sd > 0
+
+
+def test_a_row_is_what_evaluate_says(mars: Path) -> None:
+    protocols = protocol_splits("mars", mars, official=False)
+    features, tracklets = noisy(protocols, 2.0), all_of(protocols)
+    place = {t.name: i for i, t in enumerate(tracklets)}
+    split = protocols["mars(unofficial)/official"][0]
+    labels = [
+        [getattr(t, what) for t in half]
+        for half in (split.query, split.gallery)
+        for what in ("identity", "camera")
+    ]
+    rankings = evaluate(
+        features[[place[t.name] for t in split.query]],
+        features[[place[t.name] for t in split.gallery]],
+        *labels, metric="cosine", ap="trapezoid",
+    )  # fmt: skip
+    row = by_key(protocol_table(features, tracklets, protocols, "cosine"))[OFFICIAL, "trapezoid"]
+    assert row.mean_ap == rankings.mean_ap
+    assert (row.rank1, row.rank5) == (rankings.rank(1), rankings.rank(5))
+
+
+def test_the_order_of_the_features_is_free(mars: Path) -> None:
+    protocols = protocol_splits("mars", mars, official=False)
+    features, tracklets = noisy(protocols), all_of(protocols)
+    back = protocol_table(features.flip(0), tracklets[::-1], protocols)
+    assert format_protocols(back) == format_protocols(
+        protocol_table(features, tracklets, protocols)
+    )
+
+
+@pytest.mark.parametrize(
+    ("layout", "series"),
+    [
+        ("ilids-vid", ("split", "random-half")),
+        ("prid2011", ("178(unofficial)/split", "178(unofficial)/random-half",
+                      "200(unofficial)/random-half")),
+    ],
+)  # fmt: skip
+def test_two_cameras_have_ten_splits(layout: str, series: tuple[str, ...], tmp_path: Path) -> None:
+    drawn = layout_split(layout, 6, 6, frames=1, size=(32, 16))
+    root = write_layout(drawn, layout, tmp_path / "set", progress=False)
+    protocols = protocol_splits(layout, root, official=False)
+    rows = by_key(protocol_table(noisy(protocols, 2.0), all_of(protocols), protocols))
+    assert set(rows) == {(s, ap) for s in series for ap in ("step", "trapezoid")}
+    for row in rows.values():
+        assert (row.repeats, row.queries, row.gallery) == (10, 6, 6)
+        assert row.rank1_sd > 0
+    text = format_protocols(list(rows.values()))
+    assert text.count("±") == 4 * len(series)
+
+
+def test_drawn_people_have_the_protocols_of_mars() -> None:
+    options = {"identities": 2, "test_identities": 4, "frames": 1, "size": (32, 16), "lazy": True}
+    protocols = protocol_splits("synthped", **options)
+    assert [name.split("/")[1] for name in protocols] == [WITHOUT, WITH, OFFICIAL, HALVES]
+
+
+def test_what_makes_no_table(mars: Path) -> None:
+    protocols = protocol_splits("mars", mars, official=False)
+    features, tracklets = noisy(protocols), all_of(protocols)
+    with pytest.raises(DataError, match="give one each"):
+        protocol_table(features[:-1], tracklets, protocols)
+    with pytest.raises(DataError, match="name each once"):
+        protocol_table(features, [tracklets[0], *tracklets[:-1]], protocols)
+    with pytest.raises(DataError, match="has no feature"):
+        protocol_table(features[1:], tracklets[1:], protocols)
+    with pytest.raises(DataError, match="has no split"):
+        protocol_table(features, tracklets, {"x": []})
+    with pytest.raises(DataError, match="not all in its gallery"):
+        mars_protocols(load_dataset("mars", mars, f"mars/{WITHOUT}", official=False))
+
+
+def test_the_real_index(tmp_path: Path) -> None:
+    shared = os.environ.get("W3AN_SHARED_DATA")
+    if not shared or not (Path(shared) / "mars_info").is_dir():
+        pytest.skip("W3AN_SHARED_DATA does not point at a folder with mars_info")
+    info = Path(shared) / "mars_info"
+    train, test = (
+        load_matrix(info / f"tracks_{p}_info.mat", f"track_{p}_info", 4) for p in ("train", "test")
+    )
+    query = load_matrix(info / "query_IDX.mat", "query_IDX").ravel() - 1
+    write_mars_index(tmp_path / "info", train, test, query.tolist())
+    split = load_dataset("mars", tmp_path, "mars/official", files="unchecked")
+    protocols = mars_protocols(split, halves=0)
+    rows = by_key(protocol_table(noisy(protocols, 1.0), all_of(protocols), protocols))
+    counts = {k: (r.queries, r.without_mate, r.gallery, r.junk) for (k, _), r in rows.items()}
+    assert counts == {
+        WITHOUT: (1980, 140, 9330, 0),
+        WITH: (1980, without_mate(protocols["mars/" + WITH][0]), 11310, 0),
+        OFFICIAL: (1980, without_mate(split), 12180, 870),
+    }
+    assert counts[WITH][1] < 140
+    assert sum(t.identity == DISTRACTOR for t in split.gallery) == 3248
+    assert sum(t.identity == JUNK for t in split.gallery) == 870
+    aps = {(k, ap): r.mean_ap for (k, ap), r in rows.items()}
+    assert aps[OFFICIAL, "step"] == aps[WITH, "step"]
+    assert len({round(v, 4) for (k, _), v in aps.items() if k != OFFICIAL}) == 4

@@ -1,0 +1,201 @@
+"""MMD by hand and by law, the weights, and the network that carries labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from w3an_lite.backbone import NarrowTrunk
+from w3an_lite.data.attributes import NAMES
+from w3an_lite.data.synthetic import synthped
+from w3an_lite.data.tracklet import ArrayFrames, DataError, Tracklet
+from w3an_lite.transfer import (
+    AttributeNetwork,
+    TransferRecipe,
+    mmd,
+    predict,
+    rarity_weights,
+    transfer,
+    weighted_loss,
+)
+
+SHORT = TransferRecipe(steps=3, batch=4, size=(32, 16))
+sizes = st.integers(2, 6)
+
+
+def sample(n: int, seed: int, width: int = 3) -> torch.Tensor:
+    return torch.randn(n, width, generator=torch.Generator().manual_seed(seed))
+
+
+def stills(count: int, value: int = 128, ones: float = 1.0) -> list[Tracklet]:
+    frames = np.full((1, 3, 32, 16), value, np.uint8)
+    labels = np.full(len(NAMES), ones, np.float32)
+    return [Tracklet(ArrayFrames(frames), 0, 0, f"s{i}", labels) for i in range(count)]
+
+
+def test_mmd_by_hand() -> None:
+    """Rows 0, 2 against 4: distances 2, 2, 4 have the median 2, so σ² = 4."""
+    got = mmd(torch.tensor([[0.0], [2.0]]), torch.tensor([[4.0]]), scales=(1.0,))
+    near, far = math.exp(-4 / 8), math.exp(-16 / 8)
+    expected = (2 + 2 * near) / 4 + 1 - 2 * (far + near) / 2
+    assert got.item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_kernels_add_up() -> None:
+    a, b = sample(4, 0), sample(5, 1)
+    parts = [mmd(a, b, (c,)).item() for c in (0.5, 2.0)]
+    assert mmd(a, b, (0.5, 2.0)).item() == pytest.approx(sum(parts), abs=1e-6)
+
+
+@given(sizes, sizes, st.integers(0, 50))
+def test_mmd_is_symmetric_and_never_negative(n: int, m: int, seed: int) -> None:
+    a, b = sample(n, seed), sample(m, seed + 100)
+    assert mmd(a, b).item() == pytest.approx(mmd(b, a).item(), abs=1e-5)
+    assert mmd(a, b).item() > -1e-5
+
+
+@given(sizes, st.integers(0, 50))
+def test_mmd_of_identical_samples_is_zero(n: int, seed: int) -> None:
+    a = sample(n, seed)
+    assert mmd(a, a.flip(0)).item() == pytest.approx(0, abs=1e-6)
+
+
+@given(st.floats(0.01, 100), st.integers(0, 20))
+def test_mmd_does_not_know_the_unit_or_the_origin(scale: float, seed: int) -> None:
+    a, b = sample(4, seed).double(), sample(4, seed + 1).double()
+    moved = mmd(a * scale + 3, b * scale + 3).item()
+    assert moved == pytest.approx(mmd(a, b).item(), abs=1e-6)
+
+
+def test_mmd_grows_with_the_shift() -> None:
+    a, b = sample(40, 0), sample(40, 1)
+    values = [mmd(a, b + shift).item() for shift in (0, 0.5, 1, 2, 4)]
+    assert values == sorted(values)
+    assert values[-1] > 10 * values[0]
+
+
+def test_rows_that_are_all_one_point_give_a_finite_zero_and_gradient() -> None:
+    a = torch.zeros(3, 2, requires_grad=True)
+    value = mmd(a, torch.zeros(3, 2))
+    value.backward()
+    assert value.item() == 0
+    assert a.grad is not None
+    assert torch.isfinite(a.grad).all()
+
+
+def test_the_gradient_draws_the_samples_together() -> None:
+    a = sample(20, 0).requires_grad_()
+    b = sample(20, 1) + 3
+    mmd(a, b).backward()
+    assert a.grad is not None
+    assert (a.grad.mean(0) < 0).all()  # a step down the gradient moves a up, towards b
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "scales"),
+    [((3, 2), (3, 3), (1.0,)), ((0, 2), (3, 2), (1.0,)), ((2,), (2,), (1.0,)), ((2, 2), (2, 2), ()),
+     ((2, 2), (2, 2), (0.0,))],
+)  # fmt: skip
+def test_what_mmd_refuses(a: tuple, b: tuple, scales: tuple) -> None:
+    with pytest.raises(ValueError, match=r"give \[n, D\]"):
+        mmd(torch.zeros(a), torch.zeros(b), scales)
+
+
+def test_the_ones_of_an_attribute_weigh_as_much_as_its_zeros() -> None:
+    labels = torch.tensor([[1.0, 1, -1], [0, 1, -1], [0, 1, -1], [0, -1, -1]])
+    present, absent = rarity_weights(labels)
+    assert present[0].item() == pytest.approx(2)
+    assert absent[0].item() == pytest.approx(2 / 3)
+    assert present[1].item() == pytest.approx(1 / (2 * 0.99))  # always there: held to 0.99
+    assert (present[2].item(), absent[2].item()) == (1, 1)  # nobody knows
+
+
+def test_weighted_loss_by_hand() -> None:
+    logits = torch.tensor([[0.0, 2.0, 9.0]])
+    labels = torch.tensor([[1.0, 0.0, -1.0]])
+    got = weighted_loss(logits, labels, torch.tensor([3.0, 5, 7]), torch.tensor([1.0, 2, 4]))
+    assert got.item() == pytest.approx(3 * math.log(2) + 2 * math.log(1 + math.exp(2)), rel=1e-5)
+
+
+def test_training_learns_and_repeats() -> None:
+    source = synthped(6, 0, 1, 1, size=(32, 16), domain="stills").train
+    target = synthped(3, 0, 1, 1, 4, (32, 16)).train
+    recipe = TransferRecipe(0.0, steps=30, batch=12, size=(32, 16), adapt=False)
+    first, again = (transfer(source, target, recipe, progress=False) for _ in range(2))
+    assert torch.equal(first.head.weight, again.head.weight)
+    truth = torch.from_numpy(np.stack([t.attributes for t in source if t.attributes is not None]))
+    weights = rarity_weights(truth)
+
+    def loss(network: AttributeNetwork) -> float:
+        p = torch.from_numpy(predict(network, source, (32, 16), progress=False))
+        return weighted_loss(torch.logit(p, 1e-6), truth, *weights).item()
+
+    assert loss(first) < 0.7 * loss(AttributeNetwork().eval())
+
+
+def test_mmd_draws_the_features_of_the_domains_together() -> None:
+    source, target = stills(8, 40), stills(8, 220)
+
+    def gap(weight: float) -> float:
+        recipe = TransferRecipe(weight, steps=15, batch=8, size=(32, 16), adapt=False)
+        network = transfer(source, target, recipe, progress=False)
+        pixels = [torch.from_numpy(t[0].frames.read([0])).float() / 255 for t in (source, target)]
+        with torch.no_grad():
+            a, b = (network(p)[0] for p in pixels)
+        return float((a - b).norm() / (a.norm() + b.norm()))
+
+    assert gap(30.0) < gap(0.0)
+
+
+def test_labels_of_the_target_are_never_looked_at() -> None:
+    source = synthped(4, 0, 1, 1, size=(32, 16), domain="stills").train
+    target = synthped(2, 0, 1, 1, 3, (32, 16)).train
+    bare = [Tracklet(t.frames, t.identity, t.camera) for t in target]
+    weights = [transfer(source, t, SHORT, progress=False).head.weight for t in (target, bare)]
+    assert torch.equal(*weights)
+
+
+def test_predictions_are_means_over_frames(crowd: Callable[..., list[Tracklet]]) -> None:
+    torch.manual_seed(0)
+    network = AttributeNetwork(NarrowTrunk(2)).eval()
+    tracklets = crowd(people=2, each=2, frames=[5, 3])
+    whole = predict(network, tracklets, (32, 16), progress=False)
+    assert whole.shape == (4, len(NAMES))
+    assert whole.dtype == np.float32
+    for batch in (1, 2, 7):
+        again = predict(network, tracklets, (32, 16), batch=batch, progress=False)
+        np.testing.assert_allclose(again, whole, atol=1e-6)
+    singles = [
+        predict(network, [Tracklet(ArrayFrames(tracklets[0].frames.read([k])), 1, 1)], (32, 16),
+                progress=False)[0]
+        for k in range(5)
+    ]  # fmt: skip
+    np.testing.assert_allclose(np.mean(singles, axis=0), whole[0], atol=1e-6)
+    middle = predict(network, tracklets[:1], (32, 16), frames=1, progress=False)[0]
+    np.testing.assert_allclose(middle, singles[2], atol=1e-6)
+
+
+def test_what_cannot_be_transferred() -> None:
+    bare = [Tracklet(t.frames, 1, 1) for t in stills(1)]
+    with pytest.raises(DataError, match="1 of 3 source tracklets have no attributes"):
+        transfer([*stills(2), *bare], stills(1), SHORT)
+    with pytest.raises(DataError, match="no target"):
+        transfer(stills(2), [], SHORT)
+    with pytest.raises(DataError, match="0 of 0 source"):
+        transfer([], stills(1), SHORT)
+    with pytest.raises(DataError, match="at least 1"):
+        predict(AttributeNetwork(NarrowTrunk(2)), [])
+
+
+@pytest.mark.parametrize("change", [{"steps": 0}, {"batch": 1}, {"lr": 0.0}, {"lr": math.inf},
+                                    {"mmd_weight": -1.0}, {"mmd_weight": math.nan},
+                                    {"size": (0, 16)}])  # fmt: skip
+def test_recipes_that_make_no_sense(change: dict) -> None:
+    with pytest.raises(ValueError, match="mmd_weight is" if "mmd_weight" in change else "steps"):
+        TransferRecipe(**change)

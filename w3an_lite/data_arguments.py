@@ -1,0 +1,54 @@
+"""Arguments that the commands about data share: which set, which drawn people, what size."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from .data.datasets import DATASETS
+
+Parser = argparse.ArgumentParser
+OCCLUSIONS = ("none", "mixed", "heavy")
+
+
+def drawn_arguments(parser: Parser) -> None:
+    drawn = parser.add_argument_group("drawn people (synthped)")
+    for name, help in (
+        ("identities", "people to train on"),
+        ("test-identities", "people to search for"),
+        ("cameras", "cameras"),
+        ("tracklets", "tracklets of a person under a camera"),
+        ("frames", "frames of a tracklet"),
+        ("seed", "of what is drawn, and of training (0)"),
+    ):
+        drawn.add_argument(f"--{name}", type=int, metavar="N", help=help)
+    drawn.add_argument("--occlusion", choices=OCCLUSIONS, help="what hides them (mixed)")
+
+
+def set_arguments(parser: Parser, required: bool = True) -> None:
+    parser.add_argument("--dataset", choices=DATASETS, required=required, help="which data set")
+    parser.add_argument("--labels", type=Path, help="CSV of MARS's tracklet attributes")
+    parser.add_argument("--splits", type=Path, help="JSON of PRID2011's ten splits (in the root)")
+    parser.add_argument("--unofficial", action="store_true", help="accept a set of another size")
+    drawn_arguments(parser)
+
+
+def size_argument(parser: Parser, help: str) -> None:
+    parser.add_argument("--size", type=int, nargs=2, metavar=("H", "W"), help=help)
+
+
+def given_options(labels: Path | None, unofficial: bool, **others: Any) -> dict[str, Any]:
+    """Options of `load_dataset`: what was given, by the readers' names."""
+    given = {"attributes": labels, "official": False if unofficial else None, **others}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def check_out(out: Path) -> None:
+    """OSError now, and not after minutes of work, if the file `out` cannot be written."""
+    folder = out.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if out.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise OSError(f"{out} cannot be written; give a file in a folder that can be written to")
