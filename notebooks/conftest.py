@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-PINNED = {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
-PINNED |= {"PYTHONHASHSEED": "0", "MPLBACKEND": "agg", "TQDM_DISABLE": "1"}
-SANITIZE = Path(__file__).parents[1] / "tests" / "nbval_sanitize.cfg"
+TESTS = Path(__file__).parents[1] / "tests"
+collect_ignore = ["student"]  # the same cells without solutions and outputs
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The kernels inherit the environment. nbval takes paths from the working folder, so: whole."""
+    """Pin the kernels as the build does; they inherit the environment.
+
+    nbval looks for its sanitizer file from the working folder, so its whole path is given.
+    """
     if getattr(config.option, "nbval", False):
+        sys.path.insert(0, str(TESTS))
+        from build_notebooks import PINNED
+
         os.environ.update(PINNED)
         config.option.nbval_current_env = True
-        config.option.nbval_sanitize_with = str(SANITIZE)
+        config.option.nbval_sanitize_with = str(TESTS / "nbval_sanitize.cfg")
+        config.option.nbval_cell_timeout = 300.0

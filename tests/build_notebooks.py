@@ -78,8 +78,9 @@ def execute(notebook: NotebookNode, folder: Path) -> float:
         for index, cell in enumerate(notebook.cells):
             client.execute_cell(cell, index)
         ask = "import resource\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-        cell = client.execute_cell(nbformat.v4.new_code_cell(ask), len(notebook.cells))
-        size = float(cell.outputs[0].text)
+        notebook.cells.append(nbformat.v4.new_code_cell(ask))
+        client.execute_cell(notebook.cells[-1], len(notebook.cells) - 1)
+        size = float(notebook.cells.pop().outputs[0].text)
     return size / (1024 if sys.platform != "darwin" else 1024**2)
 
 

@@ -219,7 +219,7 @@ def test_every_argument_changes_its_term_alone(
     covered = torch.zeros(4, 3, 32, 16, dtype=torch.bool)
     covered[:, 1] = True
     one, two = (
-        objective.terms(output, IDENTITY, ATTRIBUTES, covered)
+        objective.terms(output, IDENTITY, ATTRIBUTES, covered, covered)
         for objective in (base, dataclasses.replace(base, **change))
     )
     assert set(one) == {"san", "cam", "tan", "triplet", "map", "order", "avoid", "clip"}
@@ -229,7 +229,7 @@ def test_every_argument_changes_its_term_alone(
 def test_repairs_stay_out_unless_asked_for(output: W3ANOutput) -> None:
     covered = torch.ones(4, 3, 32, 16, dtype=torch.bool)
     assert not {"map", "order", "avoid", "clip"} & set(
-        Objective().terms(output, IDENTITY, ATTRIBUTES, covered)
+        Objective().terms(output, IDENTITY, ATTRIBUTES, covered, covered)
     )
     asked = Objective(order_weight=1, avoid_weight=1).terms(output, IDENTITY, ATTRIBUTES)
     assert not {"order", "avoid"} & set(asked)  # nothing was pasted

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from .commands import COMMANDS
+from .data_commands import DATA_COMMANDS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -15,7 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(prog="w3an_lite", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, command in COMMANDS.items():
+    known = {**COMMANDS, **DATA_COMMANDS}
+    for name, command in known.items():
         command.arguments(
             commands.add_parser(
                 name,
@@ -25,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         )
     options = vars(parser.parse_args(arguments))
-    run: Callable[..., object] = COMMANDS[options.pop("command")].run
+    run: Callable[..., object] = known[options.pop("command")].run
     try:
         run(**options)
     except KeyboardInterrupt as stopped:

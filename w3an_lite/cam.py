@@ -39,7 +39,7 @@ class Heads(nn.Module):
         self.attribute = nn.Linear(width, 2 * attributes)
 
     def forward(self, cube: Tensor, attended: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Logits from the cube or, if they are given, from features `[B, T, M]` of another pooling."""
+        """Logits from the cube, or from `attended` features `[B, T, M]` if they are given."""
         if self.flatten is not None and tuple(cube.shape[-2:]) != self.flatten:
             raise ValueError(
                 f"the cube is {tuple(cube.shape[-2:])}, the flattened heads were made for "

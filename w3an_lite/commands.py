@@ -8,10 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
+from .ablation import ablate, format_repairs
 from .data.mot import label_windows, read_mot, windows
 from .data.synthetic import synthped
 from .data.tracklet import DataError, Split
-from .demo import demo, pin_threads, table
+from .demo import demo, table
 from .experiments import fit_variant, search
 from .footage import (
     draw_ranking,
@@ -41,31 +44,70 @@ def say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
+def _people_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "--identities", type=int, default=256, help="drawn people to train on (256)"
+    )
+    parser.add_argument("--test-identities", type=int, default=100, help="and to search for (100)")
+
+
 def _demo_arguments(parser: Parser) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder to write to")
-    parser.add_argument("--seeds", type=int, default=3, help="how many seeds (3)")
+    parser.add_argument("--seeds", type=int, default=1, help="how many seeds (1)")
+    _people_arguments(parser)
     parser.add_argument("--epochs", type=int, help="epochs of each model (the preset's)")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
+    parser.add_argument("--jobs", type=int, default=1, help="models trained at a time (1)")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of each (2)")
 
 
-def _demo(out: Path, seeds: int, epochs: int | None, threads: int) -> None:
-    if seeds < 1:
-        raise ValueError(f"seeds is {seeds}; at least 1")
-    pin_threads(threads)
-    say(table(demo(out, seeds, epochs=epochs)))
+def _demo(
+    out: Path,
+    seeds: int,
+    identities: int,
+    test_identities: int,
+    epochs: int | None,
+    jobs: int,
+    threads: int,
+) -> None:
+    if min(seeds, jobs) < 1:
+        raise ValueError(f"seeds is {seeds} and jobs is {jobs}; at least 1 of each")
+    say(table(demo(out, seeds, identities, test_identities, epochs, jobs, threads)))
     for name in ("metrics.json", "log.csv", "attention.png"):
         say(f"wrote {out / name}")
 
 
+def _ablate_arguments(parser: Parser) -> None:
+    _demo_arguments(parser)
+    parser.set_defaults(out=Path("runs/ablation"))
+    parser.add_argument("--only", help="measure only repairs with this in their name")
+
+
+def _ablate(
+    out: Path,
+    seeds: int,
+    identities: int,
+    test_identities: int,
+    epochs: int | None,
+    jobs: int,
+    threads: int,
+    only: str | None,
+) -> None:
+    if min(seeds, jobs) < 1:
+        raise ValueError(f"seeds is {seeds} and jobs is {jobs}; at least 1 of each")
+    found = ablate(out, seeds, identities, test_identities, epochs, jobs, threads, only)
+    say(format_repairs(found))
+    say(f"wrote {out / 'repairs.csv'}")
+
+
 def _pretrain_arguments(parser: Parser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the .pt file to write")
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
 
 
 def _pretrain(out: Path, steps: int, seed: int, threads: int) -> None:
-    pin_threads(threads)
+    torch.set_num_threads(threads)
     _, losses = pretrain(out, steps, seed=seed)
     tail = losses[-50:]
     say(f"attribute loss {losses[0]:.2f} at the first step, {sum(tail) / len(tail):.2f} at the end")
@@ -75,8 +117,8 @@ def _pretrain(out: Path, steps: int, seed: int, threads: int) -> None:
 def _train_arguments(parser: Parser) -> None:
     parser.add_argument("--preset", choices=sorted(PRESETS), default="repaired")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--identities", type=int, default=64, help="drawn people to train on (64)")
-    parser.add_argument("--occlusion", choices=("none", "mixed", "heavy"), default="heavy")
+    _people_arguments(parser)
+    parser.add_argument("--occlusion", choices=("none", "mixed", "heavy"), default="mixed")
     parser.add_argument("--epochs", type=int, help="epochs (the preset's)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
@@ -87,14 +129,17 @@ def _train(
     preset: str,
     out: Path,
     identities: int,
+    test_identities: int,
     occlusion: str,
     epochs: int | None,
     seed: int,
     resume: bool,
     threads: int,
 ) -> None:
-    pin_threads(threads)
-    split = synthped(identities, 100, seed=seed, occlusion=occlusion)
+    torch.set_num_threads(threads)
+    split = synthped(
+        identities, test_identities, seed=seed, occlusion=occlusion, test_occlusion="heavy"
+    )
     changes = {"recipe": {"epochs": epochs}} if epochs else {}
     model, _ = fit_variant(preset, split.train, seed, changes, out, resume)
     ranking = search(model, split)
@@ -119,7 +164,7 @@ def _embed_arguments(parser: Parser) -> None:
 def _embed(
     video: Path, boxes: Path, model: Path | None, threads: int, out: Path, window: int | None
 ) -> None:
-    pin_threads(threads)
+    torch.set_num_threads(threads)
     network = W3AN.from_pretrained(model or SHIPPED)
     tracklets = read_mot(video, boxes, size=network.size)
     if window:
@@ -163,7 +208,7 @@ def _evaluate(
     window: int,
     limit: int,
 ) -> None:
-    pin_threads(threads)
+    torch.set_num_threads(threads)
     network = W3AN.from_pretrained(model or SHIPPED)
     tracks = read_mot(video, boxes, size=network.size)
     parts = label_windows([w for t in tracks for w in windows(t, window, limit)], labels)
@@ -182,6 +227,12 @@ COMMANDS: dict[str, Command] = {
         "demo --out runs/demo",
         _demo_arguments,
         _demo,
+    ),
+    "ablate": Command(
+        "put each repair back, one at a time, and measure what it is worth",
+        "ablate --epochs 8 --jobs 2 --threads 1",
+        _ablate_arguments,
+        _ablate,
     ),
     "pretrain": Command(
         "train the trunk that stands in for ImageNet on the attributes of drawn stills",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 from importlib.metadata import PackageNotFoundError, version
@@ -29,7 +30,6 @@ def start(seed: int = 0, threads: int = 2) -> None:
     """
     old = [name for name, least in NEEDED.items() if _release(name) < least]
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 -- for a student who draws from the global generator
     torch.manual_seed(seed)
@@ -51,12 +51,12 @@ def _release(name: str) -> tuple[int, ...]:
         return (0,)
 
 
-def show(figure: Figure, alt: str, **arrays: Any) -> None:
+def show(figure: Figure, alt: str, digits: int = 2, **arrays: Any) -> None:
     """Show a figure with its description, and a line of numbers for each array it was drawn from.
 
     alt says in a sentence what is to be seen; it is printed below the figure, so a screen reader
     and a page without pictures have it too. The numbers stand for the picture when a notebook is
-    tested: see `digest`.
+    tested: see `digest`, which takes `digits` (1 for what was trained).
     """
     if len(alt.split()) < 4:
         raise ValueError(f"alt is {alt!r}; describe in a sentence what the figure shows")
@@ -64,20 +64,27 @@ def show(figure: Figure, alt: str, **arrays: Any) -> None:
     display(bundle, raw=True, metadata={"image/png": {"alt": alt}})
     print(f"Figure: {alt}")
     for name, array in arrays.items():
-        print(f"  {name} {digest(array)}")
+        print(f"  {name} {digest(array, digits)}")
 
 
 def digest(array: Any, digits: int = 2) -> str:
-    """Shape, mean, spread and range of an array, rounded to what repeats across machines."""
+    """Shape, mean, spread and range of an array, rounded to what repeats across machines.
+
+    All four are rounded to the place of the last of `digits` digits of the greatest magnitude.
+    """
     values = array.detach().cpu().numpy() if isinstance(array, Tensor) else np.asarray(array)
     numbers = values.astype(np.float64)
     if numbers.size == 0:
         return f"{list(numbers.shape)} empty"
-    text = (
-        f"{list(numbers.shape)} mean {numbers.mean():.{digits}g}, spread {numbers.std():.{digits}g}"
-        f", from {numbers.min():.{digits}g} to {numbers.max():.{digits}g}"
+    most = float(np.abs(numbers).max())
+    if not np.isfinite(most):
+        return f"{list(numbers.shape)} not all finite"
+    places = max(0, digits - 1 - math.floor(math.log10(most))) if most else 0
+    mean, spread, low, high = (
+        f"{round(float(x), places) + 0.0:.{places}f}"
+        for x in (numbers.mean(), numbers.std(), numbers.min(), numbers.max())
     )
-    return text.replace("-0,", "0,")
+    return f"{list(numbers.shape)} mean {mean}, spread {spread}, from {low} to {high}"
 
 
 def badges(notebook: str) -> str:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from .commands import Command, Parser, say
 from .data.attribute_file import attribute_rows
 from .data.check import DATASETS as CHECKED
@@ -25,7 +27,6 @@ from .data_arguments import (
     set_arguments,
     size_argument,
 )
-from .demo import pin_threads
 from .files import write_rows
 from .inference import embed_tracklets
 from .model import SHIPPED, W3AN
@@ -145,7 +146,7 @@ def _attributes(
     dataset: str | None,
     **options: Any,
 ) -> None:
-    pin_threads(threads)
+    torch.set_num_threads(threads)
     if seeds is not None and (seeds < 1 or not truth):
         raise ValueError(f"seeds is {seeds}; at least 1, and with --truth")
     check_out(out)
@@ -211,7 +212,7 @@ def _protocols(
     threads: int,
     **options: Any,
 ) -> None:
-    pin_threads(threads)
+    torch.set_num_threads(threads)
     if out is not None:
         check_out(out)
     protocols = protocol_splits(dataset, root, **given_options(**options))

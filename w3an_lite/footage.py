@@ -99,5 +99,6 @@ def draw_ranking(embeddings: Embeddings, row: int, found: Found, out: str | Path
         [(label, embeddings.frames[j], embeddings.maps[j], embeddings.beta[j]) for label, j in rows]
     )
     path = Path(out) / f"{row:04d}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
     save(figure, path)
     return path

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .model import W3ANOutput
+from .output import W3ANOutput
 from .presets import preset
-from .san import attention_consistency, attention_to_map, avoid_foreign
+from .san import at_grid, attention_consistency, attention_to_map, avoid_foreign
 from .tan import covered_order, covered_share, temporal_spread
 
 
@@ -186,6 +186,8 @@ class Objective:
             )
         if self.map_weight:
             target = (output.identity_map + output.attribute_map).pow(self.map_power)
+            if foreign is not None:  # what was pasted in is no place to look at
+                target = target * (1 - at_grid(foreign, target))
             terms["map"] = (attention_to_map(output.alpha, target), self.map_weight)
         if self.order_weight and covered is not None:
             terms["order"] = (

@@ -7,7 +7,7 @@ with the class activation maps of Eq. 5-7 on the side.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,49 +18,13 @@ from .files import load_plain, load_weights, save_plain
 from .frames import Size, cut_clips, fit, normalise
 from .gcn import GCN, propagation, readout
 from .knn_graph import add_attention, knn_adjacency
+from .output import Encoded, W3ANOutput
 from .presets import preset
 from .san import SpatialAttention, attend, uniform_scores
 from .tan import TemporalAttention
 
 SHIPPED = Path(__file__).parent / "weights" / "repaired.pt"
 """The shipped `repaired` model, trained on drawn people (`train --preset repaired`)."""
-
-
-class W3ANOutput(NamedTuple):
-    """Everything a clip leaves on its way; B clips, T frames, M channels, h×w positions.
-
-    clip_logits is None without `clip_identity`; alpha_prime is None unless asked for.
-    """
-
-    cube: Tensor  # C_t          [B, T, M, h, w]
-    alpha: Tensor  # α_t          [B, T, M, h, w], sums to 1 over h×w
-    frame_features: Tensor  # F_t          [B, T, M]
-    beta: Tensor  # β_t          [B, T]
-    beta_overall: Tensor  # β_overall    [B]
-    neighbours: Tensor  # A            [B, T, T]
-    adjacency: Tensor  # Ã            [B, T, T]
-    nodes: Tensor  # F_t^g        [B, T, M]
-    embedding: Tensor  # F^v          [B, M]
-    identity_logits: Tensor  # [B, T, I]
-    attribute_logits: Tensor  # [B, T, A, 2]
-    identity_map: Tensor  # m_i in [0,1] [B, T, h, w]
-    attribute_map: Tensor  # m_a in [0,1] [B, T, h, w]
-    clip_logits: Tensor | None = None  # [B, I]
-    alpha_prime: Tensor | None = None  # α'_t         [B, T, M, h, w]
-
-
-class Encoded(NamedTuple):
-    """The path from frames to the embedding, without maps."""
-
-    cube: Tensor
-    alpha: Tensor
-    frame_features: Tensor
-    beta: Tensor
-    beta_overall: Tensor
-    neighbours: Tensor
-    adjacency: Tensor
-    nodes: Tensor
-    embedding: Tensor
 
 
 class W3AN(nn.Module):
@@ -124,16 +88,18 @@ class W3AN(nn.Module):
         config = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
         if identities < 1 or clip_length < 1:
             raise ValueError(f"identities {identities} and clip_length {clip_length}: at least 1")
-        if maps_of not in ("all", "present"):
-            raise ValueError(f"maps_of {maps_of!r} is not known; choose 'all' or 'present'")
-        if readout not in ("mean", "beta"):
-            raise ValueError(f"readout {readout!r} is not known; choose 'mean' or 'beta'")
-        if map_form not in ("range", "evidence"):
-            raise ValueError(f"map_form {map_form!r} is not known; choose 'range' or 'evidence'")
-        if heads_on not in ("cube", "attended") or (flatten and heads_on == "attended"):
-            raise ValueError(
-                f"heads_on {heads_on!r} is not known, or not with flatten; choose 'cube' or 'attended'"
-            )
+        choices = {
+            "maps_of": (maps_of, ("all", "present")),
+            "map_form": (map_form, ("range", "evidence")),
+            "heads_on": (heads_on, ("cube", "attended")),
+            "degree": (degree, ("adjacency", "weighted")),
+            "readout": (readout, ("mean", "beta")),
+        }
+        for name, (value, known) in choices.items():
+            if value not in known:
+                raise ValueError(f"{name} {value!r} is not known; choose from {', '.join(known)}")
+        if flatten and heads_on == "attended":
+            raise ValueError("heads_on 'attended' has nothing to flatten; choose one of the two")
         self.map_form, self.heads_on = map_form, heads_on
         self.config: dict[str, Any] = {**config, "weights": None, "size": tuple(size)}
         if isinstance(backbone, nn.Module):
@@ -145,6 +111,7 @@ class W3AN(nn.Module):
             self.backbone = NarrowTrunk(weights=weights, **(trunk or {}))
         else:
             raise ValueError(f"backbone {backbone!r} is not known; choose 'resnet18' or 'narrow'")
+        self.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.identities, self.attributes = identities, attributes
         self.size: Size = (int(size[0]), int(size[1]))
         self.clip_length = clip_length
@@ -215,12 +182,17 @@ class W3AN(nn.Module):
 
     def encode(self, frames: Tensor) -> Encoded:
         """Eq. 1-4 and 10-15 for normalised frames `[B, T, 3, H, W]`."""
-        cube = self.backbone(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
+        cube = self._cube(frames)
         alpha = uniform_scores(cube) if self.san is None else self.san(cube)
         features = attend(alpha, cube)
         beta, overall = self.tan(features)
         graph = self.gather(features, beta)
         return Encoded(cube, alpha, features, beta, overall, *graph)
+
+    def _cube(self, frames: Tensor) -> Tensor:
+        """C of Eq. 1: `[B, T, 3, H, W]` -> `[B, T, M, h, w]`."""
+        flat = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        return self.backbone(flat).unflatten(0, frames.shape[:2])
 
     def gather(self, features: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Eq. 12-15: F `[B, T, M]` and β `[B, T]` -> A, Ã, nodes F^g, embedding F^v."""
@@ -259,10 +231,9 @@ class W3AN(nn.Module):
         alpha_prime = None
         if guide and self.san is not None:
             guided = guide_frames(frames, identity_map, attribute_map, self.guide_strength)
-            with torch.set_grad_enabled(self.guide_gradient and torch.is_grad_enabled()):
-                with frozen_statistics(self.backbone, self.guide_frozen):
-                    cube = self.backbone(guided.flatten(0, 1)).unflatten(0, frames.shape[:2])
-                alpha_prime = self.san(cube)
+            gradient = torch.set_grad_enabled(self.guide_gradient and torch.is_grad_enabled())
+            with gradient, frozen_statistics(self.backbone, self.guide_frozen):
+                alpha_prime = self.san(self._cube(guided))
         clip_logits = None
         if self.neck is not None and self.clip_head is not None:
             clip_logits = self.clip_head(self.neck(path.embedding))

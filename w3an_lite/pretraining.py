@@ -24,13 +24,13 @@ from .losses import attribute_loss
 
 def pretrain(
     out: str | Path | None = None,
-    steps: int = 600,
+    steps: int = 3000,
     batch: int = 64,
     images: int = 6000,
     width: int = 16,
-    stride: int = 8,
+    stride: int = 4,
     size: tuple[int, int] = (64, 32),
-    lr: float = 3e-3,
+    lr: float = 5e-3,
     seed: int = 0,
     progress: bool = True,
 ) -> tuple[NarrowTrunk, list[float]]:
@@ -41,7 +41,7 @@ def pretrain(
     torch.manual_seed(seed)
     drawn = stills(images, size=size, seed=seed)
     frames, labels = torch.from_numpy(drawn.frames), torch.from_numpy(drawn.attributes)
-    trunk = NarrowTrunk(width, stride)
+    trunk = NarrowTrunk(width, stride).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     heads = Heads(trunk.channels, 1, labels.shape[1])
     parameters = [*trunk.parameters(), *heads.attribute.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr, weight_decay=0.05)
@@ -53,8 +53,9 @@ def pretrain(
             warm = min((step + 1) / 50, 1.0)
             group["lr"] = warm * lr * (1 + math.cos(math.pi * step / steps)) / 2
         pick = torch.randint(len(frames), (batch,), generator=generator)
-        images_now, _ = augment(frames[pick].unsqueeze(1), generator)
-        cube = trunk(normalise(images_now[:, 0])).unsqueeze(1)
+        images_now = augment(frames[pick].unsqueeze(1), generator).frames
+        pixels = normalise(images_now[:, 0]).contiguous(memory_format=torch.channels_last)
+        cube = trunk(pixels).unsqueeze(1)
         _, logits = heads(cube)
         loss = attribute_loss(logits, labels[pick])
         optimiser.zero_grad(set_to_none=True)

@@ -83,6 +83,11 @@ def avoid_foreign(alpha: Tensor, foreign: Tensor, eps: float = 1e-4) -> Tensor:
     -log of the mass of α `[B, T, M, h, w]` on what is left; foreign `[B, T, H, W]` is brought to
     h×w by area. Mean over frames and channels; 0 when nothing is foreign.
     """
-    share = adaptive_avg_pool2d(foreign.to(alpha.dtype), (alpha.shape[-2], alpha.shape[-1]))
+    share = at_grid(foreign, alpha)
     mass = (alpha * share.unsqueeze(2)).sum((-2, -1))
     return -(1 - mass).clamp_min(eps).log().mean()
+
+
+def at_grid(mask: Tensor, like: Tensor) -> Tensor:
+    """How much of each cell a mask `[..., H, W]` covers, on the grid of `like` `[..., h, w]`."""
+    return adaptive_avg_pool2d(mask.to(like.dtype), (like.shape[-2], like.shape[-1]))

@@ -11,7 +11,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,90 +21,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
-from .data.augment import Augment
 from .data.sampling import Batches
-from .data.tracklet import Clips, Size, Tracklet
+from .data.tracklet import Clips, Tracklet
 from .files import load_plain, load_weights, save_plain, write_rows
 from .frames import fit
 from .losses import Objective, total
 from .model import W3AN, W3ANOutput
-from .presets import preset
+from .recipe import Recipe
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train. The defaults are the paper's; momentum and weight decay it leaves unsaid.
-
-    optimiser: "sgd" as printed, or "adamw", which learns in far fewer steps.
-    schedule: "step" multiplies the rate by 0.1 every `step_every` epochs and brings it linearly
-        to 0 over the `last` epochs; "cosine" falls from lr to 0 over all epochs.
-    warmup: epochs over which the rate rises linearly to lr.
-    guide_after: epochs before α is guided by the maps (Eq. 8 or its repair).
-    load_size: (H, W) frames are read at, before the crop; None as they are.
-    crop, pad, flip, colour, erase, paste, surround: see `data.augment.Augment`.
-    """
-
-    epochs: int = 300
-    batch: int = 16
-    people: int = 8
-    optimiser: str = "sgd"
-    lr: float = 2e-2
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    schedule: str = "step"
-    step_every: int = 50
-    last: int = 10
-    warmup: int = 0
-    guide_after: int = 0
-    load_size: Size | None = (288, 144)
-    crop: Size | None = (256, 128)
-    pad: int = 0
-    flip: float = 0.0
-    colour: float = 0.0
-    erase: float = 0.0
-    paste: float = 0.0
-    surround: float = 0.0
-    seed: int = 0
-    workers: int = 0
-
-    def __post_init__(self) -> None:
-        if self.optimiser not in ("sgd", "adamw"):
-            raise ValueError(f"optimiser {self.optimiser!r} is not known; choose 'sgd' or 'adamw'")
-        if self.schedule not in ("step", "cosine"):
-            raise ValueError(f"schedule {self.schedule!r} is not known; choose 'step' or 'cosine'")
-        if self.epochs < 1 or not 0 < self.lr < math.inf:
-            raise ValueError(f"epochs {self.epochs} and lr {self.lr} must be above 0")
-
-    @classmethod
-    def preset(cls, name: str, **changes: Any) -> Recipe:
-        """The recipe of a preset, with `changes` to its arguments."""
-        return cls(**{**preset(name, "recipe"), **changes})
-
-    def optimise(self, model: W3AN) -> torch.optim.Optimizer:
-        if self.optimiser == "adamw":
-            return torch.optim.AdamW(model.parameters(), self.lr, weight_decay=self.weight_decay)
-        return torch.optim.SGD(
-            model.parameters(), self.lr, momentum=self.momentum, weight_decay=self.weight_decay
-        )
-
-    @property
-    def augment(self) -> Augment:
-        return Augment(
-            self.crop, self.pad, self.flip, self.colour, self.erase, self.paste, self.surround
-        )
-
-    def rate(self, epoch: int, share: float = 0.0) -> float:
-        """The learning rate `share` of the way through `epoch` (counted from 0)."""
-        now = epoch + share
-        if now < self.warmup:
-            return self.lr * (now + 0.01) / self.warmup
-        if self.schedule == "cosine":
-            done = (now - self.warmup) / max(self.epochs - self.warmup, 1)
-            return self.lr * (1 + math.cos(math.pi * done)) / 2
-        left = min((self.epochs - now) / self.last, 1.0) if self.last else 1.0
-        return self.lr * 0.1 ** (epoch // self.step_every) * left
 
 
 class Stopped(KeyboardInterrupt):
@@ -124,7 +49,8 @@ def train(
     """Train `model` in place on `tracklets`; returns the log, one row a step.
 
     out: folder for `log.csv` and `last.pt`, written after each epoch under a temporary name and
-        renamed. resume: go on from `out/last.pt`; on the CPU to the same weights, bit for bit.
+        renamed; an earlier run's are never overwritten. resume: go on from `out/last.pt`; on the
+        CPU to the same weights, bit for bit.
 
     Ctrl-C and SIGTERM finish the step, save, and raise `Stopped`. Raises FloatingPointError naming
     term, step and tracklets when a loss is not finite (what was saved stays); ValueError when the
@@ -145,6 +71,10 @@ def train(
     if resume:
         run.load()
     elif out:
+        if (Path(out) / "last.pt").exists():
+            raise ValueError(
+                f"{Path(out) / 'last.pt'} is of an earlier run: resume it, or choose another folder"
+            )
         Path(out).mkdir(parents=True, exist_ok=True)
 
     steps, done_before = recipe.epochs * len(batches), len(run.rows)

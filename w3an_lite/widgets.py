@@ -77,7 +77,8 @@ class Live(ipywidgets.VBox):
             picture, text = self.draw(**self.values)
             png = picture if isinstance(picture, bytes) else to_png(picture, 80, compression=1)
         except Exception as error:  # whatever goes wrong, a reader gets a sentence
-            self._say(f"This cannot be drawn: {error or type(error).__name__}.", True)
+            why = str(error).rstrip(".") or type(error).__name__
+            self._say(f"This cannot be drawn: {why}.", True)
             return
         self.picture.value = png
         self._say(text, False)

@@ -1,0 +1,88 @@
+"""Embeddings of footage: kept whole, read strictly, ranked by distance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from w3an_lite.data.tracklet import ArrayFrames, DataError, Tracklet
+from w3an_lite.footage import (
+    draw_ranking,
+    embed,
+    load_embeddings,
+    nearest,
+    save_embeddings,
+)
+from w3an_lite.model import W3AN
+
+
+def _tracklets(count: int = 4) -> list[Tracklet]:
+    rng = np.random.default_rng(0)
+    return [
+        Tracklet(
+            ArrayFrames(rng.integers(0, 256, (5 + i, 3, 32, 16), dtype=np.uint8)),
+            identity=i + 1,
+            camera=1,
+            name=f"track {i + 1}",
+        )
+        for i in range(count)
+    ]
+
+
+@pytest.fixture
+def model() -> W3AN:
+    torch.manual_seed(0)
+    return W3AN.preset(
+        "repaired", 3, backbone="narrow", trunk={"width": 2}, size=(32, 16), clip_length=3
+    ).eval()
+
+
+def test_embeddings_are_those_of_the_whole_tracklet_and_survive_the_file(
+    model: W3AN, tmp_path: Path
+) -> None:
+    tracklets = _tracklets()
+    content = embed(model, tracklets)
+    whole = model.embed(torch.from_numpy(tracklets[2].frames.read(range(7))))
+    torch.testing.assert_close(torch.from_numpy(content.embedding[2]), whole)
+    save_embeddings(content, tmp_path / "a.npz")
+    back = load_embeddings(tmp_path / "a.npz")
+    for name, before, after in zip(content._fields, content, back, strict=True):
+        np.testing.assert_array_equal(before, after, err_msg=name)
+
+
+def test_nearest_leaves_the_tracklet_itself_out_and_orders_by_distance(model: W3AN) -> None:
+    content = embed(model, _tracklets(3))._replace(
+        embedding=np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0]], np.float32)
+    )
+    found = nearest(content, top=5)
+    assert [list(f.rows) for f in found] == [[1, 2], [0, 2], [0, 1]]
+    np.testing.assert_allclose(found[1].distance, [1.0, 10**0.5], rtol=1e-5)
+
+
+def test_a_ranking_is_drawn(model: W3AN, tmp_path: Path) -> None:
+    content = embed(model, _tracklets(3))
+    path = draw_ranking(content, 1, nearest(content, 2)[1], tmp_path / "new")
+    assert path.name == "0001.png"
+    assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_one_tracklet_alone_cannot_be_ranked(model: W3AN) -> None:
+    with pytest.raises(DataError, match="at least two"):
+        nearest(embed(model, _tracklets(1)))
+
+
+def test_files_that_are_no_embeddings_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.npz does not exist"):
+        load_embeddings(tmp_path / "none.npz")
+    (tmp_path / "text.npz").write_text("no", encoding="utf-8")
+    with pytest.raises(DataError, match=r"text\.npz"):
+        load_embeddings(tmp_path / "text.npz")
+    np.savez(tmp_path / "other.npz", names=np.array(["a"]))
+    with pytest.raises(DataError, match=r"other\.npz holds no embeddings"):
+        load_embeddings(tmp_path / "other.npz")
+    np.savez(tmp_path / "pickle.npz", names=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(DataError, match=r"pickle\.npz"):
+        load_embeddings(tmp_path / "pickle.npz")

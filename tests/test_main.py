@@ -1,0 +1,145 @@
+"""The command line: results on standard output, a user's mistake in one line and exit status 2."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from w3an_lite.__main__ import main
+from w3an_lite.demo import MEASURES, VARIANTS
+from w3an_lite.footage import load_embeddings
+from w3an_lite.model import W3AN
+
+
+def _street(folder: Path, people: int = 3, frames: int = 12) -> tuple[Path, Path, Path]:
+    """A folder of frames, boxes of people that come by twice, and who they are."""
+    rng = np.random.default_rng(0)
+    film = folder / "film"
+    film.mkdir()
+    for number in range(1, frames + 1):
+        picture = rng.integers(0, 256, (60, 120, 3), dtype=np.uint8)
+        Image.fromarray(picture).save(film / f"{number:04d}.png")
+    boxes, labels = [], ["track_id,person,visit,first_frame,last_frame"]
+    for track in range(2 * people):
+        for number in range(1, frames + 1):
+            boxes.append(f"{number},{track + 1},{5 + 15 * track},5,14,40,1,-1,-1,-1")
+        labels.append(f"{track + 1},{'ABCDEF'[track // 2]},{track % 2 + 1},1,{frames}")
+    (folder / "gt.txt").write_text("\n".join(boxes), encoding="utf-8")
+    (folder / "who.csv").write_text("\n".join(labels), encoding="utf-8")
+    return film, folder / "gt.txt", folder / "who.csv"
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    model = W3AN.preset(
+        "repaired", 3, backbone="narrow", trunk={"width": 2}, size=(32, 16), clip_length=3
+    )
+    model.save_pretrained(tmp_path / "small.pt")
+    return tmp_path / "small.pt"
+
+
+def test_footage_is_embedded_ranked_and_evaluated(
+    tmp_path: Path, small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    film, boxes, who = _street(tmp_path)
+    street = ["--video", str(film), "--boxes", str(boxes), "--model", str(small), "--threads", "1"]
+    npz, pictures = tmp_path / "street.npz", tmp_path / "pictures"
+    assert main(["embed", *street, "--out", str(npz)]) == 0
+    assert len(load_embeddings(npz).names) == 6
+    assert main(["rank", "--embeddings", str(npz), "--out", str(pictures), "--top", "2"]) == 0
+    assert len(list(pictures.glob("*.png"))) == 6
+    capsys.readouterr()
+    assert main(["evaluate", *street, "--labels", str(who), "--window", "4"]) == 0
+    assert "over 18 queries of 18 windows" in capsys.readouterr().out
+
+
+def test_a_window_longer_than_every_track_is_a_mistake(
+    tmp_path: Path, small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    film, boxes, _ = _street(tmp_path)
+    street = ["--video", str(film), "--boxes", str(boxes), "--model", str(small), "--threads", "1"]
+    assert main(["embed", *street, "--out", str(tmp_path / "a.npz"), "--window", "99"]) == 2
+    assert "99 frames" in capsys.readouterr().err
+    assert not (tmp_path / "a.npz").exists()
+
+
+def test_training_writes_its_run_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ["train", "--preset", "mean_pool", "--out", str(tmp_path), "--identities", "8"]
+    run += ["--test-identities", "4", "--epochs", "1", "--threads", "1"]
+    assert main(run) == 0
+    assert "rank-1" in capsys.readouterr().out
+    before = torch.load(tmp_path / "model.pt", weights_only=True)["state"]
+    assert main([*run, "--resume"]) == 0  # nothing is left to do
+    after = torch.load(tmp_path / "model.pt", weights_only=True)["state"]
+    assert all(torch.equal(before[k], after[k]) for k in before)
+    assert main(run) == 2  # a finished run is not overwritten
+    assert "last.pt" in capsys.readouterr().err
+
+
+def test_the_demo_writes_what_it_says_and_does_nothing_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ["demo", "--out", str(tmp_path), "--seeds", "1", "--epochs", "1", "--threads", "1"]
+    run += ["--identities", "8", "--test-identities", "4"]
+    assert main(run) == 0
+    said = capsys.readouterr().out
+    for name in ("metrics.json", "log.csv", "attention.png"):
+        assert str(tmp_path / name) in said
+        assert (tmp_path / name).stat().st_size > 100
+    metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+    for variant in VARIANTS:
+        assert set(metrics[variant]) == set(MEASURES)
+        assert len(metrics[variant]["rank1"]["seeds"]) == 1
+    stamp = (tmp_path / "paper-0" / "model.pt").stat().st_mtime_ns
+    assert main(run) == 0
+    assert (tmp_path / "paper-0" / "model.pt").stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["rank", "--embeddings", "none.npz", "--out", "x"], "none.npz does not exist"),
+        (["rank", "--embeddings", "none.npz", "--out", "x", "--top", "0"], "top is 0"),
+        (["demo", "--seeds", "0"], "seeds is 0"),
+        (
+            ["embed", "--video", "none.avi", "--boxes", "none.txt", "--out", "x.npz"],
+            "none.txt",
+        ),
+        (
+            ["embed", "--video", "a", "--boxes", "b", "--out", "x.npz", "--model", "none.pt"],
+            "none.pt does not exist",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(
+    command: list[str], words: str, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert main(command) == 2
+    said = capsys.readouterr()
+    assert words in said.err
+    assert "Traceback" not in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["trian"])
+    assert stop.value.code == 2
+    assert "trian" in capsys.readouterr().err
+
+
+def test_every_command_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("demo", "pretrain", "train", "embed", "rank", "evaluate", "synth", "pack"):
+        with pytest.raises(SystemExit) as stop:
+            main([command, "--help"])
+        assert stop.value.code == 0
+        assert f"example: python -m w3an_lite {command}" in capsys.readouterr().out
