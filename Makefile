@@ -9,7 +9,7 @@ demo: .venv/.installed
 
 test: .venv/.installed-test
 	$(BIN)/python -m pytest tests
-	$(BIN)/python tests/notebooks.py
+	$(BIN)/python -m pytest --nbval notebooks
 
 lab: .venv/.installed
 	$(BIN)/python -m jupyter lab notebooks/00_start_here.ipynb
@@ -26,4 +26,4 @@ lab: .venv/.installed
 	touch $@ .venv/.installed
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv

@@ -25,7 +25,7 @@ from .files import replacing
 from .inference import embed_tracklets, observe
 from .losses import Objective
 from .model import W3AN
-from .presets import SMALL
+from .presets import PRESETS, SMALL
 from .training import Recipe, train
 
 Changes = dict[str, dict[str, Any]]
@@ -133,7 +133,7 @@ def measure(run: Run, out: Path, settings: dict[str, Any]) -> Measured:
     folder = out / f"{run.name}-{run.seed}"
     done = folder / "result.json"
     asked = json.loads(
-        json.dumps({"settings": settings, "preset": run.preset, "changes": run.changes})
+        json.dumps({"settings": settings, "preset": PRESETS[run.preset], "changes": run.changes})
     )
     if done.is_file():
         kept = json.loads(done.read_text(encoding="utf-8"))

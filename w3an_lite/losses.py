@@ -30,13 +30,14 @@ def attribute_loss(
     logits: Tensor,
     attributes: Tensor,
     reduction: str = "sum",
-    positive_weight: Tensor | None = None,
+    positive_weight: Tensor | float = 1.0,
 ) -> Tensor:
     """The attribute tasks of Eq. 9: two-way softmax cross-entropy, mean over frames.
 
     logits `[B, T, A, 2]`; attributes `[B, A]` in [0, 1] (a probability is a soft label), negative
     where unknown. The loss of a frame is the "sum" over its known attributes (as printed) or
-    their "mean". positive_weight `[A]` multiplies the terms of attributes that are present.
+    their "mean". positive_weight, one number or `[A]`, multiplies the terms of attributes that
+    are present, which are the rare ones.
 
     A two-way softmax sees only the difference of its logits, so this equals binary cross-entropy
     on that difference.
@@ -50,7 +51,7 @@ def attribute_loss(
         difference,
         target.clamp_min(0).to(logits.dtype),
         reduction="none",
-        pos_weight=positive_weight,
+        pos_weight=torch.as_tensor(positive_weight, dtype=logits.dtype, device=logits.device),
     )
     frame = terms.sum(-1)
     if reduction == "mean":
@@ -101,6 +102,7 @@ class Objective:
 
     san_weight, cam_weight, tan_weight, triplet_weight: γ_1 to γ_4.
     identity_task, attribute_task: λ_0 and λ_1..A of Eq. 9.
+    attribute_reduction, positive_weight: see `attribute_loss`; one weight for all attributes.
     spread_margin, triplet_margin: m_1 and m_2.
 
     Repairs, off in the paper's reading:
@@ -118,6 +120,7 @@ class Objective:
     identity_task: float = 1.0
     attribute_task: float = 1.0
     attribute_reduction: str = "sum"
+    positive_weight: float = 1.0
     spread_margin: float = 0.08
     triplet_margin: float = 0.55
     triplet_anchors: str = "all"
@@ -160,7 +163,10 @@ class Objective:
         cam = self.identity_task * identity_loss(output.identity_logits, identity)
         if self.attribute_task:
             cam = cam + self.attribute_task * attribute_loss(
-                output.attribute_logits, attributes, self.attribute_reduction
+                output.attribute_logits,
+                attributes,
+                self.attribute_reduction,
+                self.positive_weight,
             )
         terms = {
             "cam": (cam, self.cam_weight),

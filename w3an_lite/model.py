@@ -44,7 +44,7 @@ class W3AN(nn.Module):
         rest meanwhile (they must: let them move and evaluation falls apart).
     maps_of: "all" attributes make up m_a, or only those "present".
     map_form: "range" stretches each map from its least to its greatest value; "evidence" keeps
-        what speaks for the class, see `cam`.
+        what speaks for the class, see `cam`; "raw" adds them up as Eq. 6 gives them, unbounded.
     heads_on: identity and attributes are read from the "cube", pooled evenly (Eq. 5), or from the
         "attended" features F_t, so that naming them teaches α where they are.
     overall_bias: see `tan`. degree, layers, activation, last_activation, residual, readout: see
@@ -86,11 +86,11 @@ class W3AN(nn.Module):
     ) -> None:
         super().__init__()
         config = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
-        if identities < 1 or clip_length < 1:
-            raise ValueError(f"identities {identities} and clip_length {clip_length}: at least 1")
+        if min(identities, clip_length) < 1:
+            raise ValueError(f"identities {identities}, clip_length {clip_length}: at least 1")
         choices = {
             "maps_of": (maps_of, ("all", "present")),
-            "map_form": (map_form, ("range", "evidence")),
+            "map_form": (map_form, ("range", "evidence", "raw")),
             "heads_on": (heads_on, ("cube", "attended")),
             "degree": (degree, ("adjacency", "weighted")),
             "readout": (readout, ("mean", "beta")),
@@ -99,7 +99,7 @@ class W3AN(nn.Module):
             if value not in known:
                 raise ValueError(f"{name} {value!r} is not known; choose from {', '.join(known)}")
         if flatten and heads_on == "attended":
-            raise ValueError("heads_on 'attended' has nothing to flatten; choose one of the two")
+            raise ValueError("attended heads have nothing to flatten; choose one of the two")
         self.map_form, self.heads_on = map_form, heads_on
         self.config: dict[str, Any] = {**config, "weights": None, "size": tuple(size)}
         if isinstance(backbone, nn.Module):
@@ -112,9 +112,8 @@ class W3AN(nn.Module):
         else:
             raise ValueError(f"backbone {backbone!r} is not known; choose 'resnet18' or 'narrow'")
         self.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.identities, self.attributes = identities, attributes
+        self.identities, self.attributes, self.clip_length = identities, attributes, clip_length
         self.size: Size = (int(size[0]), int(size[1]))
-        self.clip_length = clip_length
         self.neighbours, self.mutual, self.include_self = neighbours, mutual, include_self
         self.guide_strength, self.guide_gradient = guide_strength, guide_gradient
         self.guide_frozen, self.maps_of = guide_frozen, maps_of
@@ -266,9 +265,13 @@ class W3AN(nn.Module):
             present = torch.where(label >= 0, (label > 0.5).to(present.dtype), present)
         evidence = self.map_form == "evidence"
         chosen = present if self.maps_of == "present" else None
+        identity_map = self.heads.identity_map(cube, identity, evidence)
         attribute_maps = self.heads.attribute_maps(cube, present)
+        if self.map_form == "raw":
+            kept = attribute_maps if chosen is None else attribute_maps * chosen[..., None, None]
+            return identity_map, kept.sum(2)
         return (
-            scale_map(self.heads.identity_map(cube, identity, evidence), evidence),
+            scale_map(identity_map, evidence),
             fuse_attribute_maps(attribute_maps, chosen, evidence),
         )
 

@@ -55,6 +55,8 @@ class Recipe:
             raise ValueError(f"optimiser {self.optimiser!r} is not known; choose 'sgd' or 'adamw'")
         if self.schedule not in ("step", "cosine"):
             raise ValueError(f"schedule {self.schedule!r} is not known; choose 'step' or 'cosine'")
+        if self.step_every < 1:
+            raise ValueError(f"step_every is {self.step_every}; at least 1 epoch")
         if self.epochs < 1 or not 0 < self.lr < math.inf:
             raise ValueError(f"epochs {self.epochs} and lr {self.lr} must be above 0")
 

@@ -65,6 +65,18 @@ def train(
             f"the model has {model.identities} identities, the tracklets "
             f"{len(batches.identities)}; build the model with that number"
         )
+    if objective.order_weight and not recipe.paste:
+        raise ValueError(
+            "order_weight needs pasted frames; set paste above 0, or order_weight to 0"
+        )
+    if objective.avoid_weight and not (recipe.paste or recipe.surround):
+        raise ValueError("avoid_weight needs foreign pixels; set paste or surround above 0")
+    labels = {len(t.attributes) for t in tracklets if t.attributes is not None}
+    if labels - {model.attributes}:
+        raise ValueError(
+            f"the model has {model.attributes} attributes, the tracklets {sorted(labels)}; "
+            "build the model with that number"
+        )
     model.to(device).train()
     optimiser = recipe.optimise(model)
     run = _Run(model, optimiser, objective, recipe, Path(out) if out else None)

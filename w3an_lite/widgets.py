@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import ipywidgets
 from matplotlib.figure import Figure
 
+from .course import compact
 from .picture import to_png
 
 Draw: TypeAlias = "Callable[..., tuple[Figure | bytes, str]]"
@@ -97,7 +98,7 @@ class Live(ipywidgets.VBox):
         bundle = dict(super()._repr_mimebundle_(**options) or {})
         bundle["text/plain"] = repr(self)
         if self.picture.value:
-            bundle["image/png"] = bytes(self.picture.value)
+            bundle["image/png"] = compact(bytes(self.picture.value))
         return bundle
 
 

@@ -82,21 +82,21 @@ KEPT = Exercise(
             "nobody is left to be found; which of the person's own tracklets are too easy?",
         ),
         Mistake(
-            lambda identity, camera, identities, cameras: ~(
-                (identities == identity) & (cameras == camera)
+            lambda identity, camera, identities, cameras: (
+                ~((identities == identity) & (cameras == camera))
             ),
             "the camera rule is right; one kind of tracklet shows no usable person at all",
         ),
         Mistake(
-            lambda identity, camera, identities, cameras: _kept(
-                identity, camera, identities, cameras
-            )
-            & (identities != 0),
+            lambda identity, camera, identities, cameras: (
+                _kept(identity, camera, identities, cameras) & (identities != 0)
+            ),
             "distractors are people nobody asks for; may a search engine leave them out?",
         ),
         Mistake(
-            lambda identity, camera, identities, cameras: (identities == identity)
-            & (cameras != camera),
+            lambda identity, camera, identities, cameras: (
+                (identities == identity) & (cameras != camera)
+            ),
             "these are the right answers; everyone who may stand before them is ranked too",
         ),
     ),

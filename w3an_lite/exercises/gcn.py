@@ -1,0 +1,148 @@
+"""Exercises of notebook 08: the matrix of Eq. 14, one layer, and what β takes from a frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from w3an_lite.gcn import propagation
+from w3an_lite.knn_graph import add_attention, knn_adjacency
+
+from .checker import Exercise, Mistake, Verdict
+
+
+def _draw(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _graph(features: Tensor, neighbours: int) -> tuple[Tensor, Tensor]:
+    joined = knn_adjacency(features[None], neighbours)
+    beta = torch.linspace(0.1, 0.8, features.shape[0])[None]
+    return joined[0], add_attention(joined, beta)[0]
+
+
+_LONELY = torch.tensor([[0.0], [1.0], [3.0], [10.0]])
+
+
+def _printed(joined: Tensor, adjacency: Tensor) -> Tensor:
+    scale = joined.sum(-1).pow(-0.5)
+    return scale[:, None] * adjacency * scale[None]
+
+
+def _has_nan(answer: Any) -> bool:
+    return not bool(torch.isfinite(answer(*_graph(_LONELY, 2))).all())
+
+
+def _rows(joined: Tensor, adjacency: Tensor) -> Tensor:
+    degree = joined.sum(-1, keepdim=True)
+    return torch.where(degree > 0, adjacency / degree, torch.zeros_like(adjacency))
+
+
+PROPAGATION = Exercise(
+    right=lambda joined, adjacency: propagation(joined[None], adjacency[None])[0],
+    praise="symmetric, and a lonely frame has a row and a column of zeros",
+    inputs=[_graph(_LONELY, 2), _graph(_draw(7, 3), 3), _graph(_draw(5, 2, seed=1), 2)],
+    mistakes=(
+        Mistake(
+            _printed,
+            "right until a frame is alone: 1/√0 is infinite, and infinity times 0 is not a number",
+            _has_nan,
+        ),
+        Mistake(
+            lambda joined, adjacency: propagation(joined[None], adjacency[None], "weighted")[0],
+            "this is the other reading: you sum the rows of Ã; which matrix does the page sum?",
+        ),
+        Mistake(
+            _rows,
+            "each row is divided by its degree, which is not symmetric; D stands on both sides",
+        ),
+        Mistake(
+            lambda joined, adjacency: propagation(joined[None], joined[None])[0],
+            "β is missing: which of your two inputs stands between the two D?",
+        ),
+        Mistake(
+            lambda joined, adjacency: adjacency,
+            "this is Ã itself; a frame with many neighbours would grow with every layer",
+        ),
+    ),
+)
+
+
+def _spread(frames: int, seed: int = 0) -> Tensor:
+    joined, adjacency = _graph(_draw(frames, 3, seed=seed), 2)
+    return propagation(joined[None], adjacency[None])[0]
+
+
+LAYER = Exercise(
+    right=lambda spread, features, weight: torch.relu(spread @ features @ weight),
+    praise="linear layer, neighbours, σ: one step of Eq. 14",
+    inputs=[
+        (_spread(6), _draw(6, 4, seed=2), _draw(4, 4, seed=3)),
+        (_spread(5, 1), _draw(5, 3, seed=4), _draw(3, 3, seed=5)),
+    ],
+    mistakes=(
+        Mistake(
+            lambda spread, features, weight: spread @ features @ weight,
+            "linear so far; what does σ do to negative values?",
+        ),
+        Mistake(
+            lambda spread, features, weight: spread @ torch.relu(features @ weight),
+            "σ comes too early: it stands around the whole product",
+        ),
+        Mistake(
+            lambda spread, features, weight: torch.relu(spread @ features @ weight.T),
+            "the weight is turned over; nn.Linear keeps it so, Eq. 14 does not",
+        ),
+        Mistake(
+            lambda spread, features, weight: torch.relu(features @ weight),
+            "every frame stays by itself; who brings the neighbours in?",
+        ),
+    ),
+)
+
+RATIO = Exercise(
+    right=0.9,
+    praise="β = 0 costs the frame one entry of ten; its neighbours carry the other nine on",
+    tolerance=1e-3,
+    mistakes=(
+        Mistake(
+            0.0,
+            "its diagonal entry is 0, but add up the rest of its column",
+        ),
+        Mistake(
+            0.1,
+            "that is near what it loses; which share is left?",
+        ),
+        Mistake(
+            1.0,
+            "β does a little: compare the diagonal entries of the two columns",
+        ),
+        Mistake(
+            1 / 0.9,
+            "you divided the other way round",
+        ),
+    ),
+    otherwise="add up two columns of P with D from A, every degree 9, and divide them",
+)
+
+
+def check_propagation(student: Any) -> Verdict:
+    """D^(-1/2) Ã D^(-1/2) from A and Ã `[T, T]`, with D from A and 1/√0 := 0."""
+    return PROPAGATION.judge(student)
+
+
+def check_layer(student: Any) -> Verdict:
+    """One step of Eq. 14 from P `[T, T]`, F `[T, M]` and W `[M, M]`, with ReLU."""
+    return LAYER.judge(student)
+
+
+def check_ratio(student: Any) -> Verdict:
+    """The share of the frame with β = 0, divided by that of another."""
+    return RATIO.judge(student)
+
+
+EXERCISES = {"propagation": PROPAGATION, "layer": LAYER, "ratio": RATIO}
+SOLUTIONS = {name: exercise.right for name, exercise in EXERCISES.items()}
+WRONG = {name: exercise.wrong for name, exercise in EXERCISES.items()}

@@ -1,0 +1,227 @@
+"""Exercises of notebook 09: move a clip, Eq. 9, Eq. 16, and a weight of Eq. 17."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from w3an_lite.losses import attribute_loss, triplet_loss
+
+from .checker import Exercise, Mistake, Verdict
+
+
+def _draw(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _loss_at(place: Any) -> float:
+    """Eq. 16 with clip B1 at `place`, as in the notebook."""
+    point = torch.as_tensor(place, dtype=torch.float32).reshape(2)
+    points = torch.stack([*torch.tensor([[0.0, 0.0], [0.2, 0.0], [1.4, 0.0]]), point])
+    return triplet_loss(points, torch.tensor([0, 0, 1, 1])).item()
+
+
+def _is_zero(place: Any) -> bool | str:
+    loss = _loss_at(place)
+    if math.isnan(loss):
+        return "your place holds a value that is not a number"
+    return loss == 0.0
+
+
+def _apart(place: Any, other: tuple[float, float]) -> float:
+    return math.dist(torch.as_tensor(place, dtype=torch.float32).tolist(), other)
+
+
+MOVE = Exercise(
+    right=(1.3, 0.0),
+    praise="each clip has its partner nearer than the nearest stranger, by 0.55 and more",
+    accepts=_is_zero,
+    mistakes=(
+        Mistake(
+            (0.2, 0.0),
+            "it lies on a clip of person A now; who is the nearest stranger of that clip?",
+            lambda place: _apart(place, (0.2, 0.0)) < 0.05,
+        ),
+        Mistake(
+            (9.0, 0.0),
+            "far from A, which is half of it; but how far is it from its own partner B2?",
+            lambda place: _apart(place, (1.4, 0.0)) > 0.7 and _apart(place, (0.2, 0.0)) > 0.8,
+        ),
+        Mistake(
+            (1.0, 0.0),
+            "nearly; the loss that is left comes from a single anchor, the clip you moved",
+            lambda place: 0 < _loss_at(place) < 0.05,
+        ),
+        Mistake(
+            (0.6, 0.0),
+            "it stands between the two persons; Eq. 16 wants a gap of 0.55 there",
+            lambda place: _apart(place, (0.2, 0.0)) <= 0.8,
+        ),
+    ),
+    otherwise="check all four anchors: 0.55 + distance to the partner − distance to a stranger",
+)
+
+
+def _attributes(logits: Tensor, labels: Tensor) -> Tensor:
+    return attribute_loss(logits[None], labels[None])
+
+
+def _picked(logits: Tensor, labels: Tensor) -> Tensor:
+    """-log p of the right answer of each attribute in each frame, `[T, A]`."""
+    chance = logits.log_softmax(-1)
+    right = labels.long().expand(len(logits), -1)
+    return -chance.gather(-1, right.unsqueeze(-1)).squeeze(-1)
+
+
+EQ9 = Exercise(
+    right=_attributes,
+    praise="a cross-entropy for each attribute, added up in a frame, averaged over frames",
+    inputs=[
+        (_draw(3, 5, 2), torch.tensor([1.0, 0.0, 0.0, 1.0, 0.0])),
+        (_draw(2, 4, 2, seed=1) * 3, torch.tensor([0.0, 1.0, 1.0, 1.0])),
+    ],
+    mistakes=(
+        Mistake(
+            lambda logits, labels: _picked(logits, labels).mean(),
+            "this is the mean over attributes; the Σ of Eq. 9 has no division behind it",
+        ),
+        Mistake(
+            lambda logits, labels: _picked(logits, labels).sum(),
+            "attributes are added up, frames are not; a longer clip should not cost more",
+        ),
+        Mistake(
+            lambda logits, labels: _picked(logits, 1 - labels).sum(-1).mean(),
+            "a confident right answer costs much here and a wrong one little; which of the two "
+            "logits belongs to label 1?",
+        ),
+        Mistake(
+            lambda logits, labels: (_picked(logits, labels) * labels).sum(-1).mean(),
+            "only attributes that are present count here; an absent hat is an answer too",
+        ),
+        Mistake(
+            lambda logits, labels: (
+                functional.binary_cross_entropy_with_logits(
+                    logits[..., 1], labels.expand(len(logits), -1), reduction="none"
+                )
+                .sum(-1)
+                .mean()
+            ),
+            "the second logit alone decides here; the softmax compares it with the first",
+        ),
+    ),
+)
+
+
+def _hinges(
+    embedding: Tensor, identity: Tensor, hardest: bool = True, square: bool = False
+) -> Tensor:
+    """margin + positive - negative for each anchor, before the hinge."""
+    distance = torch.cdist(embedding, embedding, compute_mode="donot_use_mm_for_euclid_dist")
+    distance = distance.square() if square else distance
+    same = identity[:, None] == identity[None]
+    other = same & ~torch.eye(len(identity), dtype=torch.bool)
+    if hardest:
+        near = distance.masked_fill(same, torch.inf).amin(1)
+        return 0.55 + distance.masked_fill(~other, -torch.inf).amax(1) - near
+    far = distance.masked_fill(same, -torch.inf).amax(1)
+    return 0.55 + distance.masked_fill(~other, torch.inf).amin(1) - far
+
+
+def _soft_mean(embedding: Tensor, identity: Tensor) -> Tensor:
+    distance = torch.cdist(embedding, embedding, compute_mode="donot_use_mm_for_euclid_dist")
+    same = (identity[:, None] == identity[None]).float()
+    other = same - torch.eye(len(identity))
+    apart = (distance * (1 - same)).sum(1) / (1 - same).sum(1)
+    return (0.55 + (distance * other).sum(1) / other.sum(1) - apart).clamp_min(0).mean()
+
+
+_PEOPLE = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2, 2])
+
+EQ16 = Exercise(
+    right=triplet_loss,
+    praise="for each anchor its farthest own clip and its nearest stranger, and the hinge",
+    inputs=[(_draw(9, 2), _PEOPLE), (_draw(9, 4, seed=5), _PEOPLE[[4, 0, 7, 2, 8, 5, 1, 3, 6]])],
+    mistakes=(
+        Mistake(
+            lambda embedding, identity: (
+                _hinges(embedding, identity, hardest=False).clamp_min(0).mean()
+            ),
+            "you mine the easy ones: max and min have changed places",
+        ),
+        Mistake(
+            lambda embedding, identity: _hinges(embedding, identity).mean(),
+            "an anchor that is better than asked lowers your loss; what does [ ]₊ mean?",
+        ),
+        Mistake(
+            lambda embedding, identity: _hinges(embedding, identity, square=True).clamp_min(0)
+            .mean(),
+            "Eq. 16 has distances without a square",
+        ),
+        Mistake(
+            lambda embedding, identity: _hinges(embedding, identity).clamp_min(0).sum()
+            / len(set(identity.tolist())),
+            "added over all clips but divided by the number of persons; the reading asked for "
+            "here is the mean over all anchors",
+        ),
+        Mistake(
+            lambda embedding, identity: triplet_loss(embedding, identity, normalise=True),
+            "you brought the embeddings to length 1; here they are taken as they are",
+        ),
+        Mistake(
+            lambda embedding, identity: triplet_loss(embedding, identity, anchors="identity"),
+            "the worst anchor of each person is the other reading; here all anchors count",
+        ),
+        Mistake(
+            _soft_mean,
+            "you average the distances; the max and the min pick one clip each",
+        ),
+    ),
+)
+
+GAMMA = Exercise(
+    right=0.35 * 0.8 / 40,
+    praise="terms of very different size need weights of very different size",
+    tolerance=2e-3,
+    mistakes=(
+        Mistake(0.15, "this is the paper's; with it, which of the two weighted terms is larger?"),
+        Mistake(
+            0.02,
+            "0.02 · 40 is the raw triplet loss; but in Eq. 17 that one has a weight as well",
+        ),
+        Mistake(
+            17.5,
+            "the quotient stands on its head: the larger term needs the smaller weight",
+        ),
+        Mistake(0.35, "equal weights make equal terms only if the raw values are equal"),
+    ),
+    otherwise="write γ_2 · 40 = γ_4 · 0.8 and solve it",
+)
+
+
+def check_move(student: Any) -> Verdict:
+    """A place (x, y) for clip B1 at which Eq. 16 is zero."""
+    return MOVE.judge(student)
+
+
+def check_eq9(student: Any) -> Verdict:
+    """The attributes of Eq. 9 as a function of logits `[T, A, 2]` and labels `[A]`."""
+    return EQ9.judge(student)
+
+
+def check_eq16(student: Any) -> Verdict:
+    """Eq. 16 over all anchors as a function of embeddings `[B, D]` and labels `[B]`, m_2 0.55."""
+    return EQ16.judge(student)
+
+
+def check_gamma(student: Any) -> Verdict:
+    """The γ_2 at which two terms of Eq. 17 weigh the same."""
+    return GAMMA.judge(student)
+
+
+EXERCISES = {"move": MOVE, "eq9": EQ9, "eq16": EQ16, "gamma": GAMMA}
+SOLUTIONS = {name: exercise.right for name, exercise in EXERCISES.items()}
+WRONG = {name: exercise.wrong for name, exercise in EXERCISES.items()}
