@@ -15,7 +15,7 @@ def test_the_trunk_learns_its_attributes_and_loads(tmp_path: Path) -> None:
     trunk, losses = pretrain(
         tmp_path / "trunk.pt", steps=20, batch=16, images=64, width=4, seed=0, progress=False
     )
-    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
     again = NarrowTrunk(4, stride=4, weights=tmp_path / "trunk.pt").eval()
     frames = torch.rand(2, 3, 64, 32)
     torch.testing.assert_close(trunk(frames), again(frames))

@@ -49,7 +49,7 @@ def test_the_generator_decides_everything(noise: Tensor) -> None:
 
 
 def test_without_arguments_nothing_happens(noise: Tensor) -> None:
-    frames, covered = Augment()(noise, seeded())
+    frames, covered, _ = Augment()(noise, seeded())
     assert torch.equal(frames, noise)
     assert not covered.any()
 
@@ -57,7 +57,7 @@ def test_without_arguments_nothing_happens(noise: Tensor) -> None:
 @pytest.mark.parametrize("pad", [0, 2])
 @pytest.mark.parametrize("flip", [0.0, 1.0])
 def test_a_crop_is_a_window_shared_by_the_clip(places: Tensor, pad: int, flip: float) -> None:
-    frames, covered = Augment(crop=(8, 5), pad=pad, flip=flip)(places, seeded())
+    frames, covered, _ = Augment(crop=(8, 5), pad=pad, flip=flip)(places, seeded())
     assert frames.shape == (6, 2, 3, 8, 5)
     assert not covered.any()
     assert torch.equal(frames[:, :, 0, 0, 0], places[:, :, 0, 0, 0])  # no clip or frame swapped
@@ -85,14 +85,14 @@ def test_a_crop_is_a_window_shared_by_the_clip(places: Tensor, pad: int, flip: f
 
 def test_windows_reach_every_place(places: Tensor) -> None:
     many = places[:1].expand(600, -1, -1, -1, -1)
-    frames, _ = Augment(crop=(10, 7))(many, seeded())
+    frames, *_ = Augment(crop=(10, 7))(many, seeded())
     corners = frames[:, 0, 1:, 0, 0]
     assert {tuple(c) for c in corners.tolist()} == {(y, x) for y in range(3) for x in range(3)}
 
 
 def test_a_share_of_the_clips_is_mirrored(places: Tensor) -> None:
     many = places[:1].expand(2000, -1, -1, -1, -1)
-    frames, _ = Augment(flip=0.3)(many, seeded())
+    frames, *_ = Augment(flip=0.3)(many, seeded())
     mirrored = (frames == many.flip(-1)).flatten(1).all(1)
     plain = (frames == many).flatten(1).all(1)
     assert (mirrored ^ plain).all()
@@ -100,7 +100,7 @@ def test_a_share_of_the_clips_is_mirrored(places: Tensor) -> None:
 
 
 def test_pasting_changes_covered_pixels_only(noise: Tensor) -> None:
-    frames, covered = Augment(paste=0.5)(noise, seeded())
+    frames, covered, _ = Augment(paste=0.5)(noise, seeded())
     differs = (frames != noise).any(2)
     assert not (differs & ~covered).any()
     # over noise nearly every pasted pixel differs; a frame may be pasted on itself, hence not all
@@ -122,13 +122,13 @@ def test_all_or_none_are_pasted_over(noise: Tensor, share: float, expected: int)
 def test_pasted_pixels_come_from_the_batch() -> None:
     """Every frame one colour of its own: what is pasted has colours of the batch."""
     colour = torch.arange(12, dtype=torch.uint8).view(4, 3, 1, 1, 1).expand(4, 3, 3, 16, 8) * 20
-    frames, covered = Augment(paste=1)(colour, seeded())
+    frames, covered, _ = Augment(paste=1)(colour, seeded())
     assert set(frames.unique().tolist()) <= {20 * k for k in range(12)}
     assert covered.flatten(2).any(2).all()
 
 
 def test_erasing_fills_boxes_with_the_mean_colour(noise: Tensor) -> None:
-    frames, covered = Augment(erase=0.4)(noise, seeded())
+    frames, covered, _ = Augment(erase=0.4)(noise, seeded())
     assert not covered.any()  # erased is not pasted over
     mean = noise.float().mean((-2, -1), keepdim=True).to(torch.uint8)
     differs = (frames != noise).any(2)
@@ -160,3 +160,33 @@ def test_a_crop_larger_than_the_frame_is_named(noise: Tensor) -> None:
     with pytest.raises(ValueError, match=r"40×16 does not fit frames of 32×16 with pad 2"):
         Augment(crop=(40, 16), pad=2)(noise, seeded())
     assert Augment(crop=(36, 20), pad=2)(noise, seeded()).frames.shape[-2:] == (36, 20)
+
+
+def test_surroundings_are_exchanged_about_a_middle_that_stays() -> None:
+    frames = torch.randint(0, 256, (3, 4, 3, 32, 16), dtype=torch.uint8)
+    out, covered, foreign = Augment(surround=1)(frames, torch.Generator().manual_seed(1))
+    assert not covered.any()
+    assert not foreign[..., 12:20, 6:10].any()  # the middle
+    assert foreign[..., 0, 0].all()  # the corner
+    kept = ~foreign.unsqueeze(2).expand_as(frames)
+    torch.testing.assert_close(out[kept], frames[kept])
+
+
+def test_what_is_pasted_over_is_foreign_too() -> None:
+    frames = torch.randint(0, 256, (3, 4, 3, 32, 16), dtype=torch.uint8)
+    out, covered, foreign = Augment(paste=0.7, surround=0.7)(
+        frames, torch.Generator().manual_seed(1)
+    )
+    assert covered.any()
+    assert bool((foreign | ~covered).all())
+    assert not torch.equal(foreign, covered)
+    kept = ~foreign.unsqueeze(2).expand_as(frames)
+    torch.testing.assert_close(out[kept], frames[kept])
+
+
+def test_colour_brightens_or_darkens_a_whole_clip() -> None:
+    frames = torch.full((2, 3, 3, 8, 4), 100, dtype=torch.uint8)
+    out = Augment(colour=0.2)(frames, torch.Generator().manual_seed(1)).frames
+    assert bool(((out >= 80) & (out <= 120)).all())
+    assert torch.equal(out, out[:, :1, :, :1, :1].expand_as(out))  # one factor a clip and channel
+    assert len(out[:, 0, :, 0, 0].unique()) > 1

@@ -1,4 +1,4 @@
-"""Exercises of notebook 03: the attribute loss, weights for rare ones, MMD, and a lone attribute."""
+"""Exercises of notebook 03: the attribute loss, weights for rare ones, MMD, and log-odds."""
 
 from __future__ import annotations
 
@@ -119,9 +119,7 @@ def _sums(source: Tensor, target: Tensor) -> Tensor:
 
 def _unbiased(source: Tensor, target: Tensor) -> Tensor:
     own, its, cross = _blocks(source, target)
-    first, second = (
-        (k.sum() - len(k)) / (len(k) * (len(k) - 1)) for k in (own, its)
-    )
+    first, second = ((k.sum() - len(k)) / (len(k) * (len(k) - 1)) for k in (own, its))
     return first + second - 2 * cross.mean()
 
 

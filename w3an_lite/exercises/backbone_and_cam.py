@@ -126,7 +126,9 @@ WEIGHTS = Exercise(
     right=625 * 512 * 7 * 7,
     praise="49 times the pooled head, because each of the 49 positions has weights of its own",
     mistakes=(
-        Mistake(625 * 512, "that is the pooled head; what does flattening keep that pooling drops?"),
+        Mistake(
+            625 * 512, "that is the pooled head; what does flattening keep that pooling drops?"
+        ),
         Mistake(
             625 * 512 * 224 * 224,
             "the head sees the cube, not the picture; how many positions does the cube have?",

@@ -144,7 +144,7 @@ _PEOPLE = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2, 2])
 EQ16 = Exercise(
     right=triplet_loss,
     praise="for each anchor its farthest own clip and its nearest stranger, and the hinge",
-    inputs=[(_draw(9, 2), _PEOPLE), (_draw(9, 4, seed=5), _PEOPLE[[4, 0, 7, 2, 8, 5, 1, 3, 6]])],
+    inputs=[(_draw(9, 2) + 4 * (_PEOPLE == 2)[:, None], _PEOPLE), (_draw(9, 4, seed=5), _PEOPLE[[4, 0, 7, 2, 8, 5, 1, 3, 6]])],
     mistakes=(
         Mistake(
             lambda embedding, identity: (
