@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,8 @@ def ablate(
     """Measure `repaired`, mean pooling trained alike, and `repaired` less each repair.
 
     Writes `repairs.csv`, one row a variant with mean and spread over the seeds, and each run to a
-    folder of its own; what an interrupted call finished is not done again. only: a part of a
-    repair's name, to measure no other.
+    folder of its own; what an interrupted call finished is not done again. only: a regular
+    expression that a repair's name must hold, to measure no other.
     """
     out = Path(out)
     settings = {
@@ -70,7 +71,7 @@ def ablate(
         "epochs": epochs,
         "threads": threads,
     }
-    chosen = {name: change for name, change in REPAIRS.items() if not only or only in name}
+    chosen = {name: change for name, change in REPAIRS.items() if re.search(only or "", name)}
     if not chosen:
         raise ValueError(f"no repair is called {only!r}; there are {', '.join(REPAIRS)}")
     variants: dict[str, tuple[str, Changes]] = {

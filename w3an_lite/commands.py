@@ -79,7 +79,7 @@ def _demo(
 def _ablate_arguments(parser: Parser) -> None:
     _demo_arguments(parser)
     parser.set_defaults(out=Path("runs/ablation"))
-    parser.add_argument("--only", help="measure only repairs with this in their name")
+    parser.add_argument("--only", help="measure only repairs whose name holds this expression")
 
 
 def _ablate(
@@ -230,7 +230,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "ablate": Command(
         "put each repair back, one at a time, and measure what it is worth",
-        "ablate --epochs 8 --jobs 2 --threads 1",
+        "ablate --epochs 6 --jobs 2 --threads 1 --only 'graph|readout'",
         _ablate_arguments,
         _ablate,
     ),

@@ -1,0 +1,188 @@
+"""Exercises of notebook 10: the order of the rooms, from F to F^v, chance, and the schedule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from w3an_lite.gcn import GCN, propagation, readout
+from w3an_lite.knn_graph import add_attention, knn_adjacency
+from w3an_lite.recipe import Recipe
+
+from .checker import Exercise, Mistake, Verdict
+
+
+def _draw(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+ORDER = Exercise(
+    right=[4, 2, 6, 1, 7, 3, 5],
+    praise="each line uses only what the lines before it have made",
+    mistakes=(
+        Mistake(
+            [4, 2, 1, 6, 7, 3, 5],
+            "β stands before F_t in your order; what does Eq. 10 read?",
+        ),
+        Mistake(
+            [4, 6, 2, 1, 7, 3, 5],
+            "F_t is a weighted sum, and you take it before there are weights",
+        ),
+        Mistake(
+            [4, 2, 6, 7, 1, 3, 5],
+            "the graph is drawn before β is known; what lies on the diagonal of Ã?",
+        ),
+        Mistake(
+            [4, 2, 6, 1, 7, 5, 3],
+            "you read out before the graph convolution; which nodes does Eq. 15 average?",
+        ),
+        Mistake(
+            [3, 1, 5, 0, 6, 2, 4],
+            "count the lines from 1, as they are numbered",
+        ),
+    ),
+    otherwise="write beside each line what it reads and what it makes, then chain them",
+)
+
+
+def _vector(features: Tensor, beta: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Eq. 12-15 by the library with the weights `[M, M]` of two layers and K = 2."""
+    gcn = GCN(features.shape[-1], layers=2)
+    weights = {"weights.0.weight": first.T, "weights.1.weight": second.T}
+    gcn.load_state_dict(weights)
+    joined = knn_adjacency(features, neighbours=2)
+    with torch.no_grad():
+        nodes: Tensor = gcn(features, propagation(joined, add_attention(joined, beta)))
+    return readout(nodes, beta)
+
+
+def _chain(
+    features: Tensor,
+    beta: Tensor,
+    first: Tensor,
+    second: Tensor,
+    *,
+    loops: bool = True,
+    scaled: bool = True,
+    relu: bool = True,
+    layers: int = 2,
+    how: str = "mean",
+) -> Tensor:
+    joined = knn_adjacency(features, neighbours=2)
+    graph = add_attention(joined, beta) if loops else joined
+    spread = propagation(joined, graph) if scaled else graph
+    for weight in (first, second)[:layers]:
+        features = spread @ features @ weight
+        features = features.relu() if relu else features
+    return readout(features, beta, how)
+
+
+_ONE = (_draw(1, 5, 3), _draw(1, 5, seed=1).sigmoid(), _draw(3, 3, seed=2), _draw(3, 3, seed=3))
+_TWO = (_draw(2, 6, 4, seed=4), _draw(2, 6, seed=5).sigmoid(), _draw(4, 4, seed=6))
+
+VECTOR = Exercise(
+    right=_vector,
+    praise="graph, β on its diagonal, two convolutions, mean: from frames to one vector",
+    inputs=[_ONE, (*_TWO, _draw(4, 4, seed=7))],
+    mistakes=(
+        Mistake(
+            lambda *given: _chain(*given, loops=False),
+            "your vector does not depend on β; where does Eq. 13 put it?",
+        ),
+        Mistake(
+            lambda *given: _chain(*given, scaled=False),
+            "a frame with many neighbours grows here; what stands on either side of Ã in Eq. 14?",
+        ),
+        Mistake(
+            lambda *given: _chain(*given, relu=False),
+            "two layers without σ between them are one linear map",
+        ),
+        Mistake(
+            lambda *given: _chain(*given, layers=1),
+            "one layer is missing; both weight matrices are given to you",
+        ),
+        Mistake(
+            lambda *given: _chain(*given, how="beta"),
+            "you weight the readout by β, which is the repair; Eq. 15 as printed does not",
+        ),
+    ),
+)
+
+CHANCE = Exercise(
+    right=2 / 94,
+    praise="two right tracklets among the 94 that the camera rule leaves",
+    tolerance=1e-4,
+    mistakes=(
+        Mistake(
+            2 / 96,
+            "near; the query itself is in the gallery. What does the camera rule take out?",
+        ),
+        Mistake(
+            4 / 96,
+            "one person in 24, or four tracklets of 96: but two of the four share the query's "
+            "camera, and what does the camera rule do with them?",
+        ),
+        Mistake(
+            4 / 94,
+            "the gallery is right; but which of the four tracklets of the person are still in it?",
+        ),
+        Mistake(1 / 94, "how many tracklets of the person does the other camera have?"),
+    ),
+    otherwise="count what the camera rule leaves for one query, and how many of it are right",
+)
+
+
+def _second_half() -> float:
+    recipe = Recipe()
+    rates = [recipe.rate(epoch) for epoch in range(recipe.epochs)]
+    return sum(rates[recipe.epochs // 2 :]) / sum(rates)
+
+
+HALF = Exercise(
+    right=_second_half(),
+    praise="150 of 300 epochs move the weights by about a thousandth of the way",
+    tolerance=2e-4,
+    mistakes=(
+        Mistake(
+            0.5,
+            "that is the second half of the time; add up the learning rates instead",
+        ),
+        Mistake(
+            1 - _second_half(),
+            "this is the share of the first half",
+        ),
+        Mistake(
+            0.001 * 0.5,
+            "the rate at epoch 150 is a thousandth of the first; but what share of the sum do all "
+            "150 rates have?",
+        ),
+    ),
+    otherwise="sum recipe.rate(epoch) over epochs 150 to 299, and divide by the sum over all 300",
+)
+
+
+def check_order(student: Any) -> Verdict:
+    """The seven lines of Algorithm 1 in order, a list of numbers from 1."""
+    return ORDER.judge(student)
+
+
+def check_vector(student: Any) -> Verdict:
+    """Eq. 12-15: F `[B, T, M]`, β `[B, T]`, two weights `[M, M]` -> F^v `[B, M]`, with K = 2."""
+    return VECTOR.judge(student)
+
+
+def check_chance(student: Any) -> Verdict:
+    """Rank-1 of random features in this notebook's search."""
+    return CHANCE.judge(student)
+
+
+def check_half(student: Any) -> Verdict:
+    """The share of the summed learning rate in the second half of the paper's schedule."""
+    return HALF.judge(student)
+
+
+EXERCISES = {"order": ORDER, "vector": VECTOR, "chance": CHANCE, "half": HALF}
+SOLUTIONS = {name: exercise.right for name, exercise in EXERCISES.items()}
+WRONG = {name: exercise.wrong for name, exercise in EXERCISES.items()}
