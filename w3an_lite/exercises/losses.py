@@ -144,7 +144,10 @@ _PEOPLE = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2, 2])
 EQ16 = Exercise(
     right=triplet_loss,
     praise="for each anchor its farthest own clip and its nearest stranger, and the hinge",
-    inputs=[(_draw(9, 2) + 4 * (_PEOPLE == 2)[:, None], _PEOPLE), (_draw(9, 4, seed=5), _PEOPLE[[4, 0, 7, 2, 8, 5, 1, 3, 6]])],
+    inputs=[
+        (_draw(9, 2) + 4 * (_PEOPLE == 2)[:, None], _PEOPLE),
+        (_draw(9, 4, seed=5), _PEOPLE[[4, 0, 7, 2, 8, 5, 1, 3, 6]]),
+    ],
     mistakes=(
         Mistake(
             lambda embedding, identity: (
@@ -157,13 +160,15 @@ EQ16 = Exercise(
             "an anchor that is better than asked lowers your loss; what does [ ]₊ mean?",
         ),
         Mistake(
-            lambda embedding, identity: _hinges(embedding, identity, square=True).clamp_min(0)
-            .mean(),
+            lambda embedding, identity: (
+                _hinges(embedding, identity, square=True).clamp_min(0).mean()
+            ),
             "Eq. 16 has distances without a square",
         ),
         Mistake(
-            lambda embedding, identity: _hinges(embedding, identity).clamp_min(0).sum()
-            / len(set(identity.tolist())),
+            lambda embedding, identity: (
+                _hinges(embedding, identity).clamp_min(0).sum() / len(set(identity.tolist()))
+            ),
             "added over all clips but divided by the number of persons; the reading asked for "
             "here is the mean over all anchors",
         ),

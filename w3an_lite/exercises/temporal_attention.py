@@ -110,9 +110,9 @@ EQ11 = Exercise(
             "a clip that does more than is asked earns a negative loss here; what does max do?",
         ),
         Mistake(
-            lambda beta, overall, margin: (margin - (beta.mean(1) - beta.amin(1)))
-            .clamp_min(0)
-            .mean(),
+            lambda beta, overall, margin: (
+                (margin - (beta.mean(1) - beta.amin(1))).clamp_min(0).mean()
+            ),
             "you measure from the mean of β; β_overall is near it but is given to you as it is",
         ),
         Mistake(
