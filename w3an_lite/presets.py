@@ -55,7 +55,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "neighbours": 3,
     },
     "recipe": {
-        "epochs": 12,
+        "epochs": 10,
         "optimiser": "adamw",
         "lr": 3e-3,
         "weight_decay": 1e-3,
