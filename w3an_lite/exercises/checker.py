@@ -49,7 +49,7 @@ class _NotAttempted(Exception):
     pass
 
 
-TODO = "replace the ... with your answer, run the cell, then run this check again"
+STUB_HINT = "replace the ... with your answer, run the cell, then run this check again"
 SHAPES = (
     "your answer has the shape {got}, and {wanted} is wanted; "
     "write the shape of each step beside its line"
@@ -90,7 +90,7 @@ class Exercise:
                 return Verdict(True, self.praise)
             return Verdict(False, self.otherwise)
         except _NotAttempted:
-            return Verdict(None, TODO)
+            return Verdict(None, STUB_HINT)
         except _Wrong as hint:
             return Verdict(False, str(hint))
         except (Exception, SystemExit) as error:
