@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from build_notebooks import PINNED
+
+from w3an_lite.course import BRANCH, REPOSITORY, badges
 
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {
@@ -31,8 +37,55 @@ def test_conda_and_pip_install_the_same_ranges() -> None:
         if line.startswith("  - ") and "conda-forge" not in line
     )
     assert listed.pop("pip") == ""
-    assert listed.pop("python") == project["requires-python"]
+    pinned, least = listed.pop("python"), project["requires-python"]  # =3.11 and >=3.10
+    assert _release(pinned.removeprefix("=")) >= _release(least.removeprefix(">="))
     assert {CONDA_NAMES.get(name, name): span for name, span in asked.items()} == listed
+
+
+def _release(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(".")))
+
+
+def test_binder_reads_our_environment_and_pins_threads() -> None:
+    binder = ROOT / "binder"  # a folder of this name hides the files of the root
+    assert {path.name for path in binder.iterdir()} == {"environment.yml", "postBuild", "start"}
+    assert (binder / "environment.yml").resolve() == ROOT / "environment.yml"
+    assert "pip install --no-deps" in (binder / "postBuild").read_text(encoding="utf-8")
+    asked = [sys.executable, "-c", "import os; print(dict(os.environ))"]
+    done = subprocess.run(
+        [binder / "start", *asked], env={"PATH": os.environ["PATH"]}, capture_output=True, text=True
+    )
+    threads = {name: value for name, value in PINNED.items() if name.endswith("_THREADS")}
+    assert threads
+    assert all(f"'{name}': '{value}'" in done.stdout for name, value in threads.items())
+
+
+def test_repo2docker_picks_our_files_and_python() -> None:
+    """What Binder would build, printed without building it."""
+    pytest.importorskip("repo2docker", reason="jupyter-repo2docker is not installed")
+    command = [sys.executable, "-m", "repo2docker", "--no-build", "--no-run", "--debug", str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-500:]
+    environment = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    python = re.search(r"- python =([\d.]+)", environment)
+    assert python
+    assert f"Building conda environment for python={python[1]}\n" in done.stderr
+    assert 'env update -p ${NB_PYTHON_PREFIX} --file "binder/environment.yml"' in done.stdout
+    assert "RUN ./binder/postBuild" in done.stdout
+    assert 'R2D_ENTRYPOINT="${REPO_DIR}/binder/start"' in done.stdout
+
+
+def test_the_repository_has_one_address() -> None:
+    """README and notebooks launch from `course.REPOSITORY` and nowhere else."""
+    assert badges("00_start_here.ipynb") in (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = [ROOT / "README.md", *sorted((ROOT / "notebooks").rglob("*.ipynb"))]
+    assert len(pages) > 20
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert f"mybinder.org/v2/gh/{REPOSITORY}/{BRANCH}?" in text, page.name
+        assert f"colab.research.google.com/github/{REPOSITORY}/blob/{BRANCH}/" in text, page.name
+        buttons = re.findall(r"(?:mybinder.org/v2/gh|colab.research.google.com/github)/(\S+)", text)
+        assert all(button.startswith(f"{REPOSITORY}/") for button in buttons), page.name
 
 
 def test_modules_fit_a_reader() -> None:
