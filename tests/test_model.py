@@ -96,6 +96,10 @@ def test_shapes_and_ranges(tiny: Build, clips: Tensor) -> None:
         ({"guide_gradient": True}, set()),
         ({"guide_frozen": False}, set()),
         ({"clip_identity": True}, {"clip_logits"}),
+        ({"temporal": False}, {"beta", "beta_overall", "adjacency", "nodes", "embedding"}),
+        ({"graph": False}, GRAPH),
+        ({"keep": 0.5}, GRAPH),
+        ({"guide_by": "noise"}, set()),
         (
             {"spatial": False},
             {"alpha", "frame_features", "beta", "beta_overall", "alpha_prime"} | GRAPH,

@@ -66,11 +66,14 @@ class GCN(nn.Module):
 def readout(nodes: Tensor, beta: Tensor, how: str = "mean") -> Tensor:
     """Eq. 15: F^v, the mean of the nodes `[B, T, M]` -> `[B, M]`.
 
-    how: "mean" as printed, every frame counts the same; "beta" weights frame t by β_t / Σ β.
+    how: "mean" as printed, every frame counts the same; "beta" weights frame t by β_t / Σ β
+        (evenly if every β is 0).
     """
     if how == "mean":
         return nodes.mean(1)
     if how == "beta":
-        weight = beta / beta.sum(1, keepdim=True).clamp_min(1e-6)
+        total = beta.sum(1, keepdim=True)
+        even = torch.full_like(beta, 1 / beta.shape[1])
+        weight = torch.where(total > 0, beta / total.clamp_min(1e-6), even)
         return (weight.unsqueeze(-1) * nodes).sum(1)
     raise ValueError(f"readout {how!r} is not known; choose 'mean' or 'beta'")

@@ -12,14 +12,27 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .backbone import NarrowTrunk, ResNet18Trunk, frozen_statistics
-from .cam import Heads, fuse_attribute_maps, guide_frames, scale_map
-from .files import load_plain, load_weights, save_plain
+from .backbone import frozen_statistics
+from .cam import Heads, guide_frames
+from .files import save_plain
 from .frames import Size, cut_clips, fit, normalise
 from .gcn import GCN, propagation, readout
+from .guidance import class_maps, random_maps
 from .knn_graph import add_attention, knn_adjacency
 from .output import Encoded, W3ANOutput
+from .parts import (
+    Graph,
+    NoTemporal,
+    Part,
+    WeightedAverage,
+    check_part,
+    check_values,
+    on_strongest,
+    part_of,
+    trunk_of,
+)
 from .presets import preset
+from .pretrained import read_model
 from .san import SpatialAttention, attend, uniform_scores
 from .tan import TemporalAttention
 
@@ -34,14 +47,25 @@ class W3AN(nn.Module):
     backbone: "resnet18", "narrow", or a module `[N, 3, H, W] -> [N, M, h, w]` with `channels`
         and `stride`. weights, trunk: its weights (see `backbone`) and further arguments.
     attributes: A; size: (H, W) the network reads; clip_length: T.
+    spatial, temporal, graph: True for the paper's part, False for none, or a part of your own: a
+        module, or what builds one from M (a class). It must give what the paper's part gives:
+        spatial: cube `[B, T, M, h, w]` -> α of the same shape that sums to 1 over h×w.
+            False: every position weighs the same (global average pooling).
+        temporal: features F `[B, T, M]` -> (β `[B, T]`, β_overall `[B]`), in [0, 1].
+            False: β is 0, so that Ã is A alone.
+        graph: (F `[B, T, M]`, β `[B, T]`) -> (A `[B, T, T]`, Ã `[B, T, T]`, nodes `[B, T, M]`,
+            embedding F^v `[B, M]`). False: no graph, F^v is the average of F weighted by β.
+    keep: the share of frames, those with the highest β, that the graph is given; the rest is
+        dropped, see `parts.on_strongest`.
     neighbours, mutual, include_self: the graph, see `knn_graph`.
-    spatial: False gives every position the same weight (global average pooling).
     slots: a v_t for each frame slot (True, clips of exactly T frames) or one v for all.
     scores: "channel" or "shared", see `san`.
     flatten: heads on the flattened cube in place of the pooled one, see `cam`.
     guide_strength, guide_gradient, guide_frozen: the second pass on I′ (Eq. 7-8): the factor of
         the maps, whether gradient flows through α′, and whether batch norm's running statistics
         rest meanwhile (they must: let them move and evaluation falls apart).
+    guide_by: in training α is guided by the maps of the "classes", or by "noise" in their place,
+        see `guidance.random_maps`.
     maps_of: "all" attributes make up m_a, or only those "present".
     map_form: "range" stretches each map from its least to its greatest value; "evidence" keeps
         what speaks for the class, see `cam`; "raw" adds them up as Eq. 6 gives them, unbounded.
@@ -62,16 +86,20 @@ class W3AN(nn.Module):
         attributes: int = 67,
         size: tuple[int, int] = (224, 224),
         clip_length: int = 10,
+        spatial: Part = True,
+        temporal: Part = True,
+        graph: Part = True,
+        keep: float = 1.0,
         neighbours: int = 4,
         mutual: bool = True,
         include_self: bool = False,
-        spatial: bool = True,
         slots: bool = True,
         scores: str = "channel",
         flatten: bool = False,
         guide_strength: float = 1.0,
         guide_gradient: bool = False,
         guide_frozen: bool = True,
+        guide_by: str = "classes",
         maps_of: str = "all",
         map_form: str = "range",
         heads_on: str = "cube",
@@ -86,48 +114,41 @@ class W3AN(nn.Module):
     ) -> None:
         super().__init__()
         config = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
-        if min(identities, clip_length) < 1:
-            raise ValueError(f"identities {identities}, clip_length {clip_length}: at least 1")
-        choices = {
-            "maps_of": (maps_of, ("all", "present")),
-            "map_form": (map_form, ("range", "evidence", "raw")),
-            "heads_on": (heads_on, ("cube", "attended")),
-            "degree": (degree, ("adjacency", "weighted")),
-            "readout": (readout, ("mean", "beta")),
-        }
-        for name, (value, known) in choices.items():
-            if value not in known:
-                raise ValueError(f"{name} {value!r} is not known; choose from {', '.join(known)}")
-        if flatten and heads_on == "attended":
-            raise ValueError("attended heads have nothing to flatten; choose one of the two")
+        check_values(config)
         self.map_form, self.heads_on = map_form, heads_on
         self.config: dict[str, Any] = {**config, "weights": None, "size": tuple(size)}
+        self.backbone = trunk_of(backbone, weights, trunk or {})
+        own = {"spatial": spatial, "temporal": temporal, "graph": graph}
+        self.config.update({k: "custom" for k, part in own.items() if not isinstance(part, bool)})
         if isinstance(backbone, nn.Module):
             self.config["backbone"] = "custom"
-            self.backbone = backbone
-        elif backbone == "resnet18":
-            self.backbone = ResNet18Trunk(weights=weights, **(trunk or {}))
-        elif backbone == "narrow":
-            self.backbone = NarrowTrunk(weights=weights, **(trunk or {}))
-        else:
-            raise ValueError(f"backbone {backbone!r} is not known; choose 'resnet18' or 'narrow'")
         self.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.identities, self.attributes, self.clip_length = identities, attributes, clip_length
         self.size: Size = (int(size[0]), int(size[1]))
         self.neighbours, self.mutual, self.include_self = neighbours, mutual, include_self
         self.guide_strength, self.guide_gradient = guide_strength, guide_gradient
-        self.guide_frozen, self.maps_of = guide_frozen, maps_of
-        self.degree, self.readout = degree, readout
+        self.guide_frozen, self.guide_by, self.maps_of = guide_frozen, guide_by, maps_of
+        self.keep, self.degree, self.readout = keep, degree, readout
 
         channels = int(self.backbone.channels)  # type: ignore[arg-type]
         stride = int(self.backbone.stride)  # type: ignore[arg-type]
         grid = (-(-size[0] // stride), -(-size[1] // stride))
         self.heads = Heads(channels, identities, attributes, grid if flatten else None)
-        self.san = (
-            SpatialAttention(channels, clip_length if slots else None, scores) if spatial else None
+        self.san = part_of(
+            spatial,
+            channels,
+            lambda: SpatialAttention(channels, clip_length if slots else None, scores),
+            lambda: None,
         )
-        self.tan = TemporalAttention(channels, overall_bias)
-        self.gcn = GCN(channels, layers, activation, last_activation, residual)
+        self.tan = part_of(
+            temporal, channels, lambda: TemporalAttention(channels, overall_bias), NoTemporal
+        )
+        self.gcn = part_of(
+            graph,
+            channels,
+            lambda: GCN(channels, layers, activation, last_activation, residual),
+            WeightedAverage,
+        )
         self.neck: nn.BatchNorm1d | None = None
         self.clip_head: nn.Linear | None = None
         if clip_identity:
@@ -149,26 +170,14 @@ class W3AN(nn.Module):
         save_plain({"config": self.config, "state": self.state_dict()}, path)
 
     @classmethod
-    def from_pretrained(cls, path: str | Path, backbone: nn.Module | None = None) -> W3AN:
+    def from_pretrained(cls, path: str | Path, **own: Part) -> W3AN:
         """The model that `save_pretrained` wrote, ready to embed.
 
-        backbone: needed when it was built with a module of your own. ValueError names the file
-        and what is wrong with it; code inside it is never run.
+        own: backbone, spatial, temporal, graph: each is needed when the model was built with a
+        part of your own there. ValueError names the file and what is wrong with it; code inside
+        it is never run.
         """
-        content = load_plain(path)
-        if not all(isinstance(content.get(part), dict) for part in ("config", "state")):
-            raise ValueError(f"{path} is no W3AN model; write it with save_pretrained")
-        config = dict(content["config"])
-        if config.get("backbone") == "custom":
-            if backbone is None:
-                raise ValueError(f"{path} has a backbone of its own; pass it as backbone")
-            config["backbone"] = backbone
-        try:
-            model = cls(**config)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path} is of another version: {error}") from error
-        load_weights(model, content["state"], path)
-        return model.eval()
+        return read_model(cls, path, own)
 
     @classmethod
     def shipped(cls) -> W3AN:
@@ -177,14 +186,16 @@ class W3AN(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return self.tan.score.weight.device
+        return self.heads.identity.weight.device
 
     def encode(self, frames: Tensor) -> Encoded:
         """Eq. 1-4 and 10-15 for normalised frames `[B, T, 3, H, W]`."""
         cube = self._cube(frames)
         alpha = uniform_scores(cube) if self.san is None else self.san(cube)
+        check_part("spatial", "α", alpha, cube.shape)
         features = attend(alpha, cube)
         beta, overall = self.tan(features)
+        check_part("temporal", "β", beta, features.shape[:2])
         graph = self.gather(features, beta)
         return Encoded(cube, alpha, features, beta, overall, *graph)
 
@@ -193,8 +204,15 @@ class W3AN(nn.Module):
         flat = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         return self.backbone(flat).unflatten(0, frames.shape[:2])
 
-    def gather(self, features: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def gather(self, features: Tensor, beta: Tensor) -> Graph:
         """Eq. 12-15: F `[B, T, M]` and β `[B, T]` -> A, Ã, nodes F^g, embedding F^v."""
+        if self.keep < 1:
+            return on_strongest(self._graph, features, beta, self.keep)
+        return self._graph(features, beta)
+
+    def _graph(self, features: Tensor, beta: Tensor) -> Graph:
+        if not isinstance(self.gcn, GCN):
+            return self.gcn(features, beta)
         joined = knn_adjacency(features, self.neighbours, self.mutual, self.include_self)
         adjacency = add_attention(joined, beta)
         nodes = self.gcn(features, propagation(joined, adjacency, self.degree))
@@ -227,6 +245,8 @@ class W3AN(nn.Module):
         identity_map, attribute_map = self.maps(
             path.cube.detach(), identity_logits, attribute_logits, identity, attributes
         )
+        if self.guide_by == "noise" and self.training:
+            identity_map, attribute_map = random_maps(frames, identity_map)
         alpha_prime = None
         if guide and self.san is not None:
             guided = guide_frames(frames, identity_map, attribute_map, self.guide_strength)
@@ -236,15 +256,8 @@ class W3AN(nn.Module):
         clip_logits = None
         if self.neck is not None and self.clip_head is not None:
             clip_logits = self.clip_head(self.neck(path.embedding))
-        return W3ANOutput(
-            *path,
-            identity_logits,
-            attribute_logits,
-            identity_map,
-            attribute_map,
-            clip_logits,
-            alpha_prime,
-        )
+        maps = (identity_map, attribute_map)
+        return W3ANOutput(*path, identity_logits, attribute_logits, *maps, clip_logits, alpha_prime)
 
     @torch.no_grad()
     def maps(
@@ -255,25 +268,10 @@ class W3AN(nn.Module):
         identity: Tensor | None,
         attributes: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """m_i and m_a of Eq. 6, each `[B, T, h, w]` in [0, 1]."""
-        if identity is None:
-            identity = identity_logits.mean(1).argmax(-1)
-        identity = identity.unsqueeze(1).expand(-1, cube.shape[1])
-        present = attribute_logits.argmax(-1)
-        if attributes is not None:
-            label = attributes.unsqueeze(1).expand(-1, cube.shape[1], -1)
-            present = torch.where(label >= 0, (label > 0.5).to(present.dtype), present)
-        evidence = self.map_form == "evidence"
-        chosen = present if self.maps_of == "present" else None
-        identity_map = self.heads.identity_map(cube, identity, evidence)
-        attribute_maps = self.heads.attribute_maps(cube, present)
-        if self.map_form == "raw":
-            kept = attribute_maps if chosen is None else attribute_maps * chosen[..., None, None]
-            return identity_map, kept.sum(2)
-        return (
-            scale_map(identity_map, evidence),
-            fuse_attribute_maps(attribute_maps, chosen, evidence),
-        )
+        """m_i and m_a of Eq. 6, each `[B, T, h, w]`, see `guidance.class_maps`."""
+        logits = (identity_logits, attribute_logits)
+        labels = (identity, attributes)
+        return class_maps(self.heads, cube, *logits, *labels, self.maps_of, self.map_form)
 
     @torch.no_grad()
     def embed(self, frames: Tensor, batch: int = 32) -> Tensor:

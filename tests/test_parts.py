@@ -1,0 +1,190 @@
+"""Parts of one's own in place of SAN, TAN and the graph; what stands there when one is off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from w3an_lite.gcn import readout
+from w3an_lite.guidance import NOISE, random_maps
+from w3an_lite.model import W3AN
+from w3an_lite.parts import OWN, Graph, WeightedAverage, on_strongest
+
+Build = Callable[..., W3AN]
+
+
+class Centre(nn.Module):
+    """A spatial part: all of α on one position, wherever `place` says."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.place = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, cube: Tensor) -> Tensor:
+        alpha = torch.zeros_like(cube)
+        alpha[..., 1, 1] = 1
+        return alpha + 0 * self.place[:, None, None]
+
+
+class First(nn.Module):
+    """A temporal part: the first frame is all that counts."""
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        beta = torch.zeros(features.shape[:2])
+        beta[:, 0] = 1
+        return beta, beta.mean(1)
+
+
+class Greatest(nn.Module):
+    """A graph part: no graph, the greatest value of each channel."""
+
+    def forward(self, features: Tensor, beta: Tensor) -> Graph:
+        own = torch.diag_embed(beta)
+        return own * 0, own, features, features.amax(1)
+
+
+@pytest.fixture
+def clips() -> Tensor:
+    return torch.rand(4, 3, 3, 32, 16)
+
+
+def test_own_parts_take_the_place_of_the_papers(tiny: Build, clips: Tensor) -> None:
+    model = tiny(spatial=Centre, temporal=First(), graph=Greatest()).eval()
+    out = model(clips, guide=True)
+    torch.testing.assert_close(out.frame_features, out.cube[..., 1, 1])
+    assert out.beta.sum() == 4
+    assert torch.equal(out.embedding, out.frame_features.amax(1))
+    assert out.alpha_prime is not None
+    own = tiny(graph=tiny().gcn).eval()  # the paper's own graph, passed by hand
+    assert torch.equal(own(clips).neighbours, tiny().eval()(clips).neighbours)
+
+
+def test_own_parts_are_saved_and_asked_for(tiny: Build, clips: Tensor, tmp_path: Path) -> None:
+    parts: dict[str, Any] = {"spatial": Centre, "temporal": First(), "graph": Greatest()}
+    model = tiny(**parts).eval()
+    model.save_pretrained(tmp_path / "m.pt")
+    for name in parts:
+        given = {k: v for k, v in parts.items() if k != name}
+        with pytest.raises(
+            ValueError, match=rf"m\.pt has a {name} part of its own; pass it as {name}"
+        ):
+            W3AN.from_pretrained(tmp_path / "m.pt", **given)
+    back = W3AN.from_pretrained(tmp_path / "m.pt", **parts)
+    assert torch.equal(back(clips).embedding, model(clips).embedding)
+    assert back.config == model.config
+    with pytest.raises(ValueError, match="colour is no part of one's own; those are backbone"):
+        W3AN.from_pretrained(tmp_path / "m.pt", colour=Centre)
+    tiny().save_pretrained(tmp_path / "n.pt")
+    with pytest.raises(ValueError, match=r"n\.pt has no graph of its own; leave graph out"):
+        W3AN.from_pretrained(tmp_path / "n.pt", graph=Greatest())
+    assert ("backbone", *parts) == OWN
+
+
+def test_a_part_that_gives_another_shape_is_named(tiny: Build, clips: Tensor) -> None:
+    class Flat(nn.Module):
+        def forward(self, x: Tensor) -> Any:
+            return x.mean(-1) if x.ndim == 5 else (x, x.mean((1, 2)))
+
+    with pytest.raises(ValueError, match=r"the spatial part gave α \[4, 3, 16, 4\], not \[4, 3"):
+        tiny(spatial=Flat())(clips)
+    with pytest.raises(ValueError, match=r"the temporal part gave β \[4, 3, 16\], not \[4, 3\]"):
+        tiny(temporal=Flat())(clips)
+    with pytest.raises(ValueError, match="'often' is no part; give True, False"):
+        tiny(temporal="often")
+
+
+def test_without_the_temporal_part_the_graph_is_a_alone(tiny: Build, clips: Tensor) -> None:
+    for how in ("mean", "beta"):
+        out = tiny(temporal=False, readout=how).eval()(clips)
+        assert torch.equal(out.adjacency, out.neighbours)
+        torch.testing.assert_close(out.embedding, out.nodes.mean(1))
+    assert not [k for k in tiny(temporal=False).state_dict() if k.startswith("tan")]
+
+
+def test_without_the_graph_frames_are_averaged_by_beta(tiny: Build, clips: Tensor) -> None:
+    out = tiny(graph=False).eval()(clips)
+    weight = out.beta / out.beta.sum(1, keepdim=True)
+    torch.testing.assert_close(
+        out.embedding, torch.einsum("bt,btm->bm", weight, out.frame_features)
+    )
+    assert out.neighbours.abs().max() == 0
+    both = tiny(graph=False, temporal=False).eval()(clips)
+    torch.testing.assert_close(both.embedding, both.frame_features.mean(1))
+
+
+def test_a_readout_by_hand() -> None:
+    nodes = torch.tensor([[[1.0], [5.0]], [[1.0], [5.0]]])
+    beta = torch.tensor([[0.25, 0.75], [0.0, 0.0]])
+    torch.testing.assert_close(readout(nodes, beta, "beta"), torch.tensor([[4.0], [3.0]]))
+
+
+def test_dropping_half_by_hand() -> None:
+    features = torch.tensor([[[1.0], [2.0], [4.0], [8.0]]])
+    beta = torch.tensor([[0.5, 0.1, 0.7, 0.2]])
+    _, adjacency, nodes, embedding = on_strongest(WeightedAverage(), features, beta, 0.5)
+    torch.testing.assert_close(adjacency.diagonal(dim1=1, dim2=2), torch.tensor([[0.5, 0, 0.7, 0]]))
+    assert nodes.flatten().tolist() == [1, 0, 4, 0]
+    torch.testing.assert_close(embedding, torch.tensor([[(0.5 * 1 + 0.7 * 4) / 1.2]]))
+
+
+@settings(max_examples=30, deadline=None)
+@given(frames=st.integers(1, 7), share=st.floats(0.01, 1), seed=st.integers(0, 99))
+def test_what_is_dropped_does_not_count(frames: int, share: float, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.rand(2, frames, 3, generator=generator)
+    beta = torch.rand(2, frames, generator=generator) + 0.1
+    joined, adjacency, nodes, embedding = on_strongest(WeightedAverage(), features, beta, share)
+    kept = adjacency.diagonal(dim1=1, dim2=2) > 0
+    assert (kept.sum(1) == -(-share * frames // 1)).all()
+    for b, own, row in zip(beta, kept, features, strict=True):
+        if not own.all():
+            assert b[own].min() >= b[~own].max()
+        at = beta.tolist().index(b.tolist())
+        torch.testing.assert_close(embedding[at], (b[own, None] * row[own]).sum(0) / b[own].sum())
+    assert nodes[~kept].abs().sum() == joined.abs().sum() == 0
+
+
+def test_keep_is_an_argument_of_the_model(tiny: Build) -> None:
+    clips = torch.rand(2, 5, 3, 32, 16)
+    small = {"clip_length": 5, "slots": False}
+    whole, half = tiny(**small).eval(), tiny(**small, keep=0.5).eval()
+    out = half(clips)
+    kept = out.adjacency.diagonal(dim1=1, dim2=2) > 0
+    assert kept.sum(1).tolist() == [3, 3]
+    for clip, own, got in zip(clips, kept, out.embedding, strict=True):
+        torch.testing.assert_close(whole(clip[own][None]).embedding[0], got, atol=1e-5, rtol=1e-4)
+    for value in (0.0, 1.5):
+        with pytest.raises(ValueError, match=rf"keep is {value}"):
+            tiny(keep=value)
+    with pytest.raises(ValueError, match="needs a temporal part"):
+        tiny(keep=0.5, temporal=False)
+
+
+def test_noise_takes_the_place_of_the_class_maps_in_training(tiny: Build, clips: Tensor) -> None:
+    model, plain = tiny(guide_by="noise"), tiny()
+    out, again = model(clips, guide=True), tiny(guide_by="noise")(clips, guide=True)
+    assert torch.equal(out.identity_map, again.identity_map)
+    assert 0 < out.identity_map.max() <= NOISE
+    assert out.attribute_map.abs().max() == 0
+    assert out.alpha_prime is not None
+    assert (out.alpha - out.alpha_prime).abs().max() < 1e-3
+    assert (plain(clips, guide=True).alpha_prime - out.alpha_prime).abs().max() > 1e-3
+    plain.load_state_dict(model.state_dict())
+    assert torch.equal(model.eval()(clips).identity_map, plain.eval()(clips).identity_map)
+
+
+def test_the_random_map_is_sparse_and_of_its_frames() -> None:
+    like = torch.zeros(1, 4, 1, 30, 30)
+    frames = torch.rand(1, 4, 3, 8, 8)
+    one, none = random_maps(frames, like)
+    assert one.shape == none.shape == (1, 4, 30, 30)
+    assert 0.08 < (one > 0).float().mean() < 0.12
+    assert torch.equal(one, random_maps(frames, like)[0])
+    assert not torch.equal(one, random_maps(frames + 0.1, like)[0])

@@ -1,0 +1,124 @@
+"""A part of one's own in place of SAN, TAN or the graph, and what stands there when one is off."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from .backbone import NarrowTrunk, ResNet18Trunk
+from .gcn import readout
+
+Part: TypeAlias = "bool | nn.Module | Callable[[int], nn.Module]"
+"""True for the paper's part, False for none, a module, or what builds one from M (a class will do).
+
+Only a module or a builder is a part of one's own: `W3AN` then keeps "custom" in its config, and
+`from_pretrained` asks for the part again.
+"""
+Graph: TypeAlias = "tuple[Tensor, Tensor, Tensor, Tensor]"
+"""What a graph part gives: A `[B, T, T]`, Ã `[B, T, T]`, nodes F^g `[B, T, M]`, F^v `[B, M]`."""
+
+OWN = ("backbone", "spatial", "temporal", "graph")
+"""The arguments of `W3AN` that take a module of one's own."""
+
+
+CHOICES = {
+    "maps_of": ("all", "present"),
+    "map_form": ("range", "evidence", "raw"),
+    "heads_on": ("cube", "attended"),
+    "degree": ("adjacency", "weighted"),
+    "readout": ("mean", "beta"),
+    "guide_by": ("classes", "noise"),
+}
+"""Arguments of `W3AN` that are one of a few words."""
+
+
+def check_values(config: dict[str, Any]) -> None:
+    """ValueError names the first of `W3AN`'s arguments that cannot be."""
+    identities, clip_length, keep = (config[k] for k in ("identities", "clip_length", "keep"))
+    if min(identities, clip_length) < 1:
+        raise ValueError(f"identities {identities}, clip_length {clip_length}: at least 1")
+    for name, known in CHOICES.items():
+        if config[name] not in known:
+            raise ValueError(
+                f"{name} {config[name]!r} is not known; choose from {', '.join(known)}"
+            )
+    if config["flatten"] and config["heads_on"] == "attended":
+        raise ValueError("attended heads have nothing to flatten; choose one of the two")
+    if not 0 < keep <= 1:
+        raise ValueError(f"keep is {keep}; give a share of the frames above 0 and at most 1")
+    if keep < 1 and config["temporal"] is False:
+        raise ValueError("keep chooses frames by β; it needs a temporal part")
+
+
+def trunk_of(given: str | nn.Module, weights: str | None, further: dict[str, Any]) -> nn.Module:
+    """The trunk that was given, or the one of that name; ValueError names those there are."""
+    if isinstance(given, nn.Module):
+        return given
+    if given == "resnet18":
+        return ResNet18Trunk(weights=weights, **further)
+    if given == "narrow":
+        return NarrowTrunk(weights=weights, **further)
+    raise ValueError(f"backbone {given!r} is not known; choose 'resnet18' or 'narrow'")
+
+
+def part_of(
+    given: Part,
+    channels: int,
+    default: Callable[[], nn.Module],
+    absent: Callable[[], nn.Module | None],
+) -> Any:
+    """The paper's part for True, what stands there without it for False, else the part given."""
+    if isinstance(given, bool):
+        return default() if given else absent()
+    if not callable(given):
+        raise ValueError(f"{given!r} is no part; give True, False, a module or a class of one")
+    return given if isinstance(given, nn.Module) else given(channels)
+
+
+def check_part(name: str, what: str, got: Tensor, wanted: tuple[int, ...]) -> Tensor:
+    """`got`, if it has the shape that part `name` owes; ValueError otherwise."""
+    if tuple(got.shape) != tuple(wanted):
+        raise ValueError(f"the {name} part gave {what} {list(got.shape)}, not {list(wanted)}")
+    return got
+
+
+class NoTemporal(nn.Module):
+    """temporal=False: β and β_overall are 0, so that Ã of Eq. 12 is A alone (Table 5's W2AN)."""
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        beta = features.new_zeros(features.shape[:2])
+        return beta, beta[:, 0]
+
+
+class WeightedAverage(nn.Module):
+    """graph=False: F^v = Σ β_t F_t / Σ β_t, no neighbours and no weights (Table 5's W3WAN)."""
+
+    def forward(self, features: Tensor, beta: Tensor) -> Graph:
+        own = torch.diag_embed(beta)
+        return torch.zeros_like(own), own, features, readout(features, beta, "beta")
+
+
+def on_strongest(
+    graph: Callable[[Tensor, Tensor], Graph], features: Tensor, beta: Tensor, share: float
+) -> Graph:
+    """`graph` on the ⌈share·T⌉ frames with the highest β alone (of equals the earlier).
+
+    Frames keep their order. What was dropped has zeros in A, Ã and F^g, and no part in F^v.
+    """
+    frames = features.shape[1]
+    count = math.ceil(share * frames)
+    order = beta.argsort(dim=1, descending=True, stable=True)
+    index = order[:, :count].sort(dim=1).values
+    clip = torch.arange(len(beta), device=beta.device)[:, None]
+    joined, adjacency, nodes, embedding = graph(features[clip, index], beta[clip, index])
+    square = (clip[..., None], index[:, :, None], index[:, None, :])
+    wide_joined, wide_adjacency = (
+        part.new_zeros(len(beta), frames, frames).index_put(square, part)
+        for part in (joined, adjacency)
+    )
+    wide_nodes = nodes.new_zeros(*features.shape[:2], nodes.shape[-1])
+    return wide_joined, wide_adjacency, wide_nodes.index_put((clip, index), nodes), embedding
