@@ -96,6 +96,8 @@ def test_consistency_by_hand() -> None:
     assert attention_consistency(alpha, other).item() == 1
     # a sum over frames and channels, not a mean
     assert attention_consistency(alpha.expand(2, 3, 5, 1, 2), other).item() == 15
+    # differences are squared: (1/2)² + (1/2)² in the first clip
+    assert attention_consistency(alpha / 2, other / 2).item() == 0.25
 
 
 def test_consistency_is_zero_for_an_alpha_that_ignores_its_input(cube: Tensor) -> None:
