@@ -25,11 +25,8 @@ from .files import replacing
 from .inference import embed_tracklets, observe
 from .losses import Objective
 from .model import W3AN
-from .presets import PRESETS, SMALL
+from .presets import PRESETS, SMALL, Changes
 from .training import Recipe, train
-
-Changes = dict[str, dict[str, Any]]
-"""Departures from a preset by part: {"model": {...}, "objective": {...}, "recipe": {...}}."""
 
 
 def fit_variant(

@@ -7,7 +7,10 @@ paper's. So a repair is put back by leaving its line out.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
+
+Changes: TypeAlias = "dict[str, dict[str, Any]]"
+"""Departures from a preset by part: {"model": {...}, "objective": {...}, "recipe": {...}}."""
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "paper": {"model": {}, "objective": {}, "recipe": {}},

@@ -1,0 +1,101 @@
+"""Table 5's rows and the paper's figures are arguments that exist, and each does what it says."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from w3an_lite.ablation import ALIKE
+from w3an_lite.data.attributes import GROUPS, INDEX, NAMES, group_indices
+from w3an_lite.data.tracklet import Tracklet
+from w3an_lite.losses import Objective, total
+from w3an_lite.model import W3AN
+from w3an_lite.presets import PRESETS, Changes
+from w3an_lite.recipe import Recipe
+from w3an_lite.variants import (
+    GAMMAS,
+    LAYERS,
+    NEIGHBOURS,
+    TABLE5,
+    WITHOUT,
+    baselines,
+    weights,
+    without_groups,
+)
+
+ALL = {**TABLE5, **NEIGHBOURS, **LAYERS, **WITHOUT, **weights("paper"), **baselines(ALIKE)}
+
+
+@pytest.mark.parametrize("changes", ALL.values(), ids=ALL)
+def test_every_argument_exists(changes: Changes) -> None:
+    owners = {"model": W3AN, "objective": Objective, "recipe": Recipe}
+    for part, values in changes.items():
+        known = inspect.signature(owners[part]).parameters if part in owners else {"without"}
+        assert values.keys() <= set(known)
+
+
+@pytest.mark.parametrize("preset", ["paper", "repaired"])
+@pytest.mark.parametrize("row", TABLE5)
+def test_a_row_of_table_5_trains_all_it_has(
+    tiny: Callable[..., W3AN], preset: str, row: str
+) -> None:
+    """Every weight that is left learns, and the embedding is not that of the whole network."""
+    changes = TABLE5[row]
+    model = tiny(preset, **changes.get("model", {}))
+    objective = Objective.preset(preset, **changes.get("objective", {}))
+    clips, identity = torch.rand(4, 3, 3, 32, 16), torch.tensor([0, 0, 1, 1])
+    attributes = torch.randint(0, 2, (4, 67)).float()
+    covered = torch.zeros(4, 3, 32, 16, dtype=torch.bool)
+    covered[:, 1, :, 4:] = True
+    out = model(clips, identity, attributes, guide=objective.san_weight > 0)
+    total(objective.terms(out, identity, attributes, covered, covered)).backward()
+    still = {
+        name
+        for name, p in model.named_parameters()
+        if p.requires_grad and (p.grad is None or p.grad.abs().max() == 0)
+    }
+    # a 4×2 grid has no third level: 4×2, 2×1
+    assert not {name for name in still if not name.startswith("san.") or ".2." not in name}
+    whole = tiny(preset)
+    if row not in ("W3AN", "random-maps"):
+        assert not torch.allclose(model.eval()(clips).embedding, whole.eval()(clips).embedding)
+
+
+def test_the_rows_take_away_what_they_name(tiny: Callable[..., W3AN]) -> None:
+    def build(row: str) -> W3AN:
+        return tiny("repaired", **TABLE5[row].get("model", {})).eval()
+
+    clips = torch.rand(2, 3, 3, 32, 16)
+    assert build("WAN")(clips).alpha.std() == 0
+    assert build("W2AN")(clips).beta.abs().max() == 0
+    assert build("W3WAN")(clips).neighbours.abs().max() == 0
+    assert (build("half-dropped")(clips).nodes.abs().amax(-1) > 0).sum(1).tolist() == [2, 2]
+
+
+def test_gamma_1_weighs_what_guides() -> None:
+    assert weights("paper")["gamma1-0.1"] == {"objective": {"san_weight": 0.1}}
+    assert weights("repaired")["gamma1-0.1"] == {"objective": {"map_weight": 0.1}}
+    for weight, values in GAMMAS.values():  # the paper's own value is among those tried
+        assert getattr(Objective(), weight) in values
+    assert len(weights("paper")) == 20
+    assert PRESETS["repaired"]["objective"]["map_weight"] in GAMMAS["gamma1"][1]
+
+
+def test_groups_are_left_out() -> None:
+    labels = np.arange(len(NAMES), dtype=np.float32)
+    tracklet = Tracklet(None, 1, 1, attributes=labels)  # type: ignore[arg-type]
+    (left,) = without_groups([tracklet], ["shoes"])
+    assert left.attributes is not None
+    assert len(left.attributes) == len(NAMES) - len(GROUPS["shoes"])
+    assert not set(left.attributes) & set(group_indices("shoes"))
+    assert left.attributes[-1] == INDEX["attach-Other"]
+    (none,) = without_groups([tracklet], list(GROUPS))
+    assert none.attributes is not None
+    assert none.attributes.tolist() == [0] * len(NAMES)
+    (blank,) = without_groups([Tracklet(None, 1, 1)], ["shoes"])  # type: ignore[arg-type]
+    assert blank.attributes is not None
+    assert set(blank.attributes) == {-1}

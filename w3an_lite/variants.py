@@ -1,0 +1,101 @@
+"""The rows of Table 5, and the other things the paper varies: each is arguments or a swapped part.
+
+A variant is nothing but `Changes` to a preset, so each stands beside `paper` and `repaired` alike.
+What a row takes away it takes away with the losses that serve it; a weight that a preset has at 0
+stays 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from .attention_lstm import AttentionLSTM
+from .attention_pyramid import AttentionPyramid
+from .data.attributes import GROUPS, NAMES, group_indices, unknown
+from .data.tracklet import Tracklet
+from .presets import PRESETS, Changes
+
+UNGUIDED = {"san_weight": 0.0, "map_weight": 0.0}
+"""No map tells α where to look."""
+
+TABLE5: dict[str, Changes] = {
+    "W3AN": {},
+    "WAN": {"model": {"spatial": False}, "objective": {**UNGUIDED, "avoid_weight": 0.0}},
+    "random-maps": {"model": {"guide_by": "noise"}},
+    "W2AN": {"model": {"temporal": False}, "objective": {"tan_weight": 0.0, "order_weight": 0.0}},
+    "W3WAN": {"model": {"graph": False}},
+    "half-dropped": {"model": {"keep": 0.5}},
+    "AP-W3AN": {"model": {"spatial": AttentionPyramid}, "objective": UNGUIDED},
+    "AL-W3AN": {"model": {"spatial": AttentionLSTM}, "objective": UNGUIDED},
+}
+"""Table 5, first the whole network and then its seven rows in their order.
+
+WAN has no spatial part; random-maps has a sparse random map where the class maps were
+("non-IAM&AAM"); W2AN has no temporal part; W3WAN averages by β in place of the graph; half-dropped
+gives the graph only the half of the frames with the highest β ("non-occluded frame"). AP and AL
+have another spatial part, which finds its regions unguided.
+"""
+
+NEIGHBOURS: dict[str, Changes] = {
+    f"K{k}": {"model": {"clip_length": 10, "neighbours": k}} for k in range(1, 6)
+}
+"""Figure 10 (a): K from 1 to 5, of the paper's ten frames at any size."""
+
+LAYERS: dict[str, Changes] = {f"layers{n}": {"model": {"layers": n}} for n in range(1, 6)}
+"""Figure 10 (b): the depth of Eq. 14 from 1 to 5."""
+
+WITHOUT: dict[str, Changes] = {
+    **{f"without-{group}": {"labels": {"without": [group]}} for group in GROUPS},
+    "without-attributes": {
+        "model": {"maps_of": "present"},
+        "objective": {"attribute_task": 0.0},
+        "labels": {"without": list(GROUPS)},
+    },
+}
+"""Figure 9: each group of attributes left out, and all of them."""
+
+GAMMAS: dict[str, tuple[str, tuple[float, ...]]] = {
+    "gamma1": ("san_weight", (0.1, 0.2, 0.3, 0.4, 0.5)),
+    "gamma2": ("cam_weight", (0.05, 0.1, 0.15, 0.2, 0.25)),
+    "gamma3": ("tan_weight", (0.1, 0.2, 0.3, 0.4, 0.5)),
+    "gamma4": ("triplet_weight", (0.25, 0.3, 0.35, 0.4, 0.45)),
+}
+"""Figure 11: the weight of Eq. 17 that each γ is, and the values it takes."""
+
+
+def weights(preset: str) -> dict[str, Changes]:
+    """Figure 11 for a preset: one γ at a time. γ1 weighs what guides α, which in `repaired` is the
+    map and not Eq. 8."""
+    out = {}
+    for name, (weight, values) in GAMMAS.items():
+        if name == "gamma1" and PRESETS[preset]["objective"].get("map_weight"):
+            weight = "map_weight"
+        out.update({f"{name}-{value:g}": {"objective": {weight: value}} for value in values})
+    return out
+
+
+def baselines(alike: Changes) -> dict[str, Changes]:
+    """Figures 5-7: what mean pooling does, as it is, without attributes, and trained `alike`."""
+    return {
+        "mean pooling": {},
+        "mean pooling without attributes": WITHOUT["without-attributes"],
+        "mean pooling trained alike": alike,
+    }
+
+
+def without_groups(tracklets: Sequence[Tracklet], groups: Sequence[str]) -> list[Tracklet]:
+    """The same tracklets, their attribute vectors without those of `groups`.
+
+    With every group gone the vector keeps its length and holds 0: nobody has anything.
+    """
+    gone = {index for group in groups for index in group_indices(group)}
+    kept = [i for i in range(len(NAMES)) if i not in gone]
+    out = []
+    for tracklet in tracklets:
+        labels = unknown() if tracklet.attributes is None else tracklet.attributes
+        left = labels[kept] if kept else np.zeros_like(labels)
+        out.append(replace(tracklet, attributes=left))
+    return out
