@@ -1,0 +1,101 @@
+"""The run viewer shows what the folders hold, and names what it cannot show."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from w3an_lite.data.synthetic import synthped
+from w3an_lite.data.tracklet import Split
+from w3an_lite.experiments import search
+from w3an_lite.live import Live
+from w3an_lite.model import W3AN
+from w3an_lite.widgets import compare
+
+
+@pytest.fixture(scope="module")
+def people() -> Split:
+    return synthped(1, 6, frames=3, size=(32, 16), occlusion="none")
+
+
+def run(folder: Path, seed: int, model: bool = True) -> Path:
+    torch.manual_seed(seed)
+    options = {"backbone": "narrow", "trunk": {"width": 2}, "size": (32, 16), "clip_length": 3}
+    folder.mkdir(parents=True)
+    if model:
+        W3AN.preset("repaired", 3, **options).save_pretrained(folder / "model.pt")
+    rows = [{"epoch": e, "loss": (seed + 2.0) / (e + 1), "tan": 0.5} for e in (0, 1)]
+    content = {"scores": {"rank1": seed / 10, "mAP": 0.25}, "rows": rows}
+    (folder / "result.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def live(tmp_path: Path, people: Split) -> Live:
+    return compare([run(tmp_path / f"run{seed}", seed) for seed in (1, 2)], people)
+
+
+def test_curves_and_table_hold_the_numbers_of_the_logs(live: Live) -> None:
+    assert live.text == "loss, mean of each epoch; in the last: run1 1.5, run2 2."
+    assert live.set(term="tan").endswith("run1 0.5, run2 0.5.")
+    assert '<th scope="row">run2</th><td>2</td><td>0.200</td><td>0.250</td>' in live.table.value
+    before = bytes(live.picture.value)
+    assert "run1" not in live.set(runs=("run2",))
+    assert live.picture.value != before
+    assert "run1" not in live.table.value
+
+
+def test_the_cmc_is_that_of_a_search_and_made_once(
+    live: Live, people: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = live.set(show="CMC")
+    for name in ("run1", "run2"):
+        cmc = search(W3AN.from_pretrained(tmp_path / name / "model.pt"), people).cmc
+        assert f"{name} {cmc[0]:.3f}" in said
+    assert f"{len(people.query)} queries" in said
+    monkeypatch.setattr("w3an_lite.compare.search", None)
+    live.set(show="curves")
+    assert live.set(show="CMC") == said
+
+
+def test_a_removed_file_and_another_model_are_named_beside_the_good(
+    live: Live, tmp_path: Path
+) -> None:
+    torch.save({"weights": torch.zeros(1)}, tmp_path / "run1" / "model.pt")
+    said = live.set(show="CMC")
+    assert not live.failed
+    assert "⚠ " in said
+    assert "run1/model.pt is no W3AN model" in said.replace("\\", "/")
+    assert "run2 0." in said
+    (tmp_path / "run2" / "model.pt").unlink()
+    alone = compare(tmp_path / "run2")
+    assert not alone.failed
+    assert alone.set(show="CMC").startswith("This cannot be drawn: run2 keeps no model.pt")
+    assert alone.set(show="curves").startswith("loss")
+
+
+def test_what_is_wrong_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for places, said in (
+        (tmp_path / "gone", "gone does not exist"),
+        (tmp_path / "empty", "empty holds no run"),
+        ([], "no runs; give the folders of some"),
+        (3, "not iterable"),
+    ):
+        live = compare(places)  # type: ignore[arg-type]
+        assert live.failed
+        assert said in live.text
+        assert "Traceback" not in live.caption.value
+        assert live.set(show="CMC") == live.text
+
+
+def test_more_runs_than_line_styles_are_refused_and_none_too(tmp_path: Path) -> None:
+    many = compare([run(tmp_path / f"run{k}", k, model=False) for k in range(8)])
+    assert len(many.values["runs"]) == 6
+    said = many.set(runs=tuple(f"run{k}" for k in range(8)))
+    assert said.startswith("This cannot be drawn: 8 runs; choose 6 at most")
+    assert many.set(runs=()).startswith("This cannot be drawn: no run is chosen")
+    assert not many.set(runs=("run7",)).startswith("This")

@@ -1,0 +1,121 @@
+"""What a training run left in its folder, read for looking at: its log, scores and model."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .files import read_rows
+
+PARTS = ("log.csv", "result.json", "metrics.json", "evaluations.csv", "model.pt", "last.pt")
+"""A folder that holds any of these is a run."""
+Places = str | Path | Sequence[str | Path] | Mapping[str, str | Path]
+
+
+class RunRecord(NamedTuple):
+    """curves: term -> one value an epoch; scores: measure -> value; model: None if none is kept."""
+
+    name: str
+    curves: dict[str, list[float]]
+    scores: dict[str, float]
+    model: Path | None
+
+
+def find_runs(places: Places) -> tuple[list[RunRecord], list[str]]:
+    """The runs in `places`, and a sentence for each that cannot be read.
+
+    places: a folder, several, or name -> folder. A folder of runs gives each of them, in the order
+    of their names.
+    """
+    given: list[tuple[str, Path]]
+    if isinstance(places, Mapping):
+        given = [(name, Path(place)) for name, place in places.items()]
+    else:
+        alone = [places] if isinstance(places, (str, Path)) else places
+        given = [(Path(place).name, Path(place)) for place in alone]
+    runs: list[RunRecord] = []
+    wrong: list[str] = []
+    for name, place in given:
+        inside = _inside(place)
+        if not place.is_dir():
+            wrong.append(f"{place} does not exist; give the folder of a run")
+        elif not inside and not _is_run(place):
+            wrong.append(f"{place} holds no run (none of {', '.join(PARTS)})")
+        for each in inside or ([place] if _is_run(place) else []):
+            label = f"{name}/{each.name}" if inside and len(given) > 1 else each.name
+            try:
+                runs.append(read_run(each, label if inside else name))
+            except ValueError as error:
+                wrong.append(str(error))
+                continue
+            if [run.name for run in runs].count(runs[-1].name) > 1:
+                runs[-1] = runs[-1]._replace(name=str(each))
+    return runs, wrong
+
+
+def _is_run(folder: Path) -> bool:
+    return any((folder / part).is_file() for part in PARTS)
+
+
+def _inside(folder: Path) -> list[Path]:
+    """The runs in a folder of runs; what an experiment sums up beside them is not read."""
+    return [p for p in sorted(folder.iterdir()) if _is_run(p)] if folder.is_dir() else []
+
+
+def read_run(folder: Path, name: str) -> RunRecord:
+    """One run; ValueError names the file that is not what its name says."""
+    rows: list[dict[str, float]] = []
+    scores: dict[str, float] = {}
+    file = folder
+    try:
+        for file in (folder / "result.json", folder / "metrics.json"):
+            if file.is_file():
+                content = json.loads(file.read_text(encoding="utf-8"))
+                rows = content.get("rows", rows)
+                scores |= _numbers(content.get("scores", content))
+        file = folder / "evaluations.csv"
+        if file.is_file():
+            with file.open(encoding="utf-8", newline="") as table:
+                for row in csv.DictReader(table):
+                    scores |= _numbers(row)  # the last evaluation stands
+        file = folder / "log.csv"
+        if file.is_file():
+            rows = read_rows(file)
+        file = folder / "result.json"
+        curves = _by_epoch(rows)
+    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
+        raise ValueError(f"{file} cannot be read as part of a run ({error})") from error
+    model = folder / "model.pt"
+    return RunRecord(name, curves, scores, model if model.is_file() else None)
+
+
+def _numbers(content: Mapping[str, Any]) -> dict[str, float]:
+    """Measures of a run: rank-k, mAP and the audit's, whichever form they are kept in."""
+    out: dict[str, float] = {}
+    for name, value in content.items():
+        value = value.get("mean") if isinstance(value, dict) else value
+        if name in ("epoch", "step", "seed", "queries", "skipped") or isinstance(value, bool):
+            continue
+        try:
+            out[name] = float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            continue  # a name, a setting, an empty cell
+    return out
+
+
+def _by_epoch(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    """Term -> its mean in each epoch that has it; a row a step, a row an epoch, both will do."""
+    epochs: dict[str, dict[float, list[float]]] = {}
+    for place, row in enumerate(rows):
+        for term, value in row.items():
+            if term not in ("epoch", "step"):
+                epochs.setdefault(term, {}).setdefault(row.get("epoch", place), []).append(value)
+    return {
+        term: [float(np.mean(values)) for _, values in sorted(found.items())]
+        for term, found in epochs.items()
+    }
