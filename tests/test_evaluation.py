@@ -14,8 +14,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from w3an_lite.evaluation import distances, evaluate, evaluate_distances, repeat_summary
+from w3an_lite.evaluation import (
+    _CHUNK_ROWS,
+    _CHUNK_VALUES,
+    distances,
+    evaluate,
+    evaluate_distances,
+    repeat_summary,
+)
 
 
 def by_definition(
@@ -229,6 +237,37 @@ def test_summaries() -> None:
         repeat_summary([*rankings, evaluate_distances(*draw(0), protocol="half", ap="trapezoid")])
     with pytest.raises(ValueError, match="two rankings"):
         repeat_summary(rankings[:1])
+
+
+class Largest(TorchDispatchMode):
+    """The bytes of the largest tensor made within."""
+
+    size = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        made = out if isinstance(out, (list, tuple)) else [out]
+        known = {x.untyped_storage().data_ptr() for x in args if isinstance(x, torch.Tensor)}
+        for x in made:
+            if isinstance(x, torch.Tensor) and x.untyped_storage().data_ptr() not in known:
+                self.size = max(self.size, x.untyped_storage().nbytes())
+        return out
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize(("queries", "items"), [(4000, 3000), (40, 300_000)])
+def test_no_temporary_grows_with_both_sides(queries: int, items: int, metric: Any) -> None:
+    """So that 10,000 queries search a million items in under 1 GB beyond the features."""
+    rng = np.random.default_rng(0)
+    query, gallery = (torch.from_numpy(rng.random((n, 2), np.float32)) for n in (queries, items))
+    who = [rng.integers(1, 2000, n) for n in (queries, items)]
+    seen = [np.full(n, k) for k, n in enumerate((queries, items))]
+    with Largest() as largest:
+        evaluate(query, gallery, who[0], seen[0], who[1], seen[1], metric=metric)
+    at_once = max(_CHUNK_VALUES, _CHUNK_ROWS * items)  # distances
+    assert 4 * min(at_once, queries * items) <= largest.size <= 8 * at_once
+    # no more than four such live at once: distances, their keys, a sorted copy and its workspace
+    assert 4 * 8 * max(_CHUNK_VALUES, _CHUNK_ROWS * 1_000_000) < 0.6e9
 
 
 def test_step_ap_is_sklearns() -> None:

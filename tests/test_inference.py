@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from w3an_lite import inference
 from w3an_lite.data.sampling import even_frames
-from w3an_lite.data.tracklet import DataError, Tracklet
+from w3an_lite.data.tracklet import DataError, Size, Tracklet
+from w3an_lite.footage import embed
+from w3an_lite.frames import fit
 from w3an_lite.inference import embed_tracklets, observe
 from w3an_lite.model import W3AN
+from w3an_lite.output import Encoded
 
 Build = Callable[..., W3AN]
 Crowd = Callable[..., list[Tracklet]]
@@ -42,6 +46,59 @@ def test_dense_features_are_those_of_embed(tiny: Build, crowd: Crowd, batch: int
     for row, tracklet in zip(features, people, strict=True):
         pixels = torch.from_numpy(tracklet.frames.read(range(len(tracklet))))
         torch.testing.assert_close(row, model.embed(pixels), atol=1e-5, rtol=1e-4)
+
+
+class WatchedFrames:
+    """`count` frames drawn when asked for, which remember how many were asked for at most."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.largest, self.read_all = count, 0, set[int]()
+
+    def __len__(self) -> int:
+        return self.count
+
+    def read(self, indices: Sequence[int] | np.ndarray, size: Size | None = None) -> np.ndarray:
+        self.largest = max(self.largest, len(indices))
+        self.read_all.update(int(i) for i in indices)
+        return np.full((len(indices), 3, *(size or (32, 16))), indices[0] % 256, np.uint8)
+
+
+@pytest.mark.parametrize(("tracklets", "length"), [(1, 20_000), (500, 4)])
+def test_memory_does_not_grow_with_tracklets_or_their_length(
+    tiny: Build, monkeypatch: pytest.MonkeyPatch, tracklets: int, length: int
+) -> None:
+    model = tiny(clip_length=10, slots=False)
+    inside: list[int] = []
+
+    def encode(frames: Tensor) -> Encoded:
+        inside.append(frames.shape[0] * frames.shape[1])
+        return W3AN.encode(model, frames)
+
+    monkeypatch.setattr(model, "encode", encode)
+    watched = [WatchedFrames(length) for _ in range(tracklets)]
+    people = [Tracklet(frames, 1, 1) for frames in watched]
+    features = embed_tracklets(model, people, frames="dense", batch=8)
+    assert features.shape == (tracklets, 16)
+    assert all(frames.read_all == set(range(length)) for frames in watched)
+    assert max(frames.largest for frames in watched) == 10  # one clip
+    assert max(inside) == 80  # one batch
+
+
+def test_other_doors_read_no_tracklet_whole(tiny: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, watched = tiny(clip_length=10, slots=False), WatchedFrames(3_000)
+    content = embed(model, [Tracklet(watched, 1, 1)])
+    assert content.frames.shape == (1, 10, 3, 32, 16)
+    assert watched.largest == 10
+    inside: list[int] = []
+
+    def watch(frames: Tensor, size: Size) -> Tensor:
+        inside.append(len(frames))
+        return fit(frames, size)
+
+    monkeypatch.setattr("w3an_lite.model.fit", watch)
+    pixels = torch.zeros(3, 32, 16, dtype=torch.uint8).expand(3_000, -1, -1, -1)
+    assert model.embed(pixels, batch=8).shape == (16,)
+    assert max(inside) == 80  # of whatever size they come, before they are scaled
 
 
 @pytest.mark.parametrize("batch", [1, 3, 100])

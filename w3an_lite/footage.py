@@ -37,7 +37,10 @@ class Embeddings(NamedTuple):
 
 
 def embed(model: W3AN, tracklets: Sequence[Tracklet], progress: bool = False) -> Embeddings:
-    """Embed whole tracklets (dense clips, averaged) and observe one even clip of each."""
+    """Embed whole tracklets (dense clips, averaged) and observe one even clip of each.
+
+    Memory does not grow with the length of a tracklet; what is kept of each is T frames.
+    """
     features = embed_tracklets(model, tracklets, frames="dense", progress=progress)
     seen = observe(model, tracklets)
     frames = [t.frames.read(i, model.size) for t, i in zip(tracklets, seen.indices, strict=True)]

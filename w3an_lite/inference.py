@@ -36,7 +36,10 @@ test_clips.__test__ = False  # type: ignore[attr-defined]  # its name is the fie
 def _batches(
     model: W3AN, tracklets: Sequence[Tracklet], frames: str, batch: int
 ) -> Iterator[tuple[list[int], list[NDArray[np.int64]], Tensor]]:
-    """(tracklet numbers, frame numbers, clips), `batch` clips at a time, read as needed."""
+    """(tracklet numbers, frame numbers, clips), `batch` clips at a time.
+
+    No more is read at once than one clip, and no more is held than one batch.
+    """
     owners: list[int] = []
     cuts: list[NDArray[np.int64]] = []
     for i, tracklet in enumerate(tracklets):
@@ -70,7 +73,11 @@ def embed_tracklets(
     batch: int = 32,
     progress: bool = False,
 ) -> Tensor:
-    """One feature a tracklet, `[N, M]` on the CPU; memory does not grow with tracklet length."""
+    """One feature a tracklet, `[N, M]` on the CPU.
+
+    Memory beyond that result depends on `batch` alone: not on the length of a tracklet, nor on
+    how many there are.
+    """
     if not tracklets:
         raise DataError("no tracklets to embed; check what the reader returned")
     model.eval()
@@ -118,16 +125,15 @@ def observe(model: W3AN, tracklets: Sequence[Tracklet], batch: int = 32) -> Obse
         out = model(clips)
         flat = out.beta.mean(1, keepdim=True).expand_as(out.beta)
         *_, flat_embedding = model.gather(out.frame_features, flat)
-        parts.append(
-            (
-                out.beta,
-                out.alpha.mean(2),
-                out.identity_map,
-                out.attribute_map,
-                out.embedding,
-                flat_embedding,
-            )
+        kept = (
+            out.beta,
+            out.alpha.mean(2),
+            out.identity_map,
+            out.attribute_map,
+            out.embedding,
+            flat_embedding,
         )
+        parts.append([part.float().cpu() for part in kept])  # off the device batch by batch
         indices += cuts
-    joined = [torch.cat(column).float().cpu() for column in zip(*parts, strict=True)]
+    joined = [torch.cat(column) for column in zip(*parts, strict=True)]
     return Observed(np.stack(indices), *joined)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from w3an_lite.data import mot
 from w3an_lite.data.mot import MotFrames, label_windows, read_boxes, read_mot, windows
 from w3an_lite.data.tracklet import ArrayFrames, DataError, Tracklet, Truth
 from w3an_lite.data.video import crop, frames_of
@@ -70,6 +71,33 @@ def test_crops_are_the_pixels_of_the_boxes(folder: Path, tmp_path: Path) -> None
     expected = film()[[1, 11], 6:22].transpose(0, 3, 1, 2)
     np.testing.assert_array_equal(frames.array[0], expected[0][:, :, 5:13])
     np.testing.assert_array_equal(frames.array[1], expected[1][:, :, 4:12])
+
+
+def test_crops_beyond_memory_lie_in_a_file_that_leaves_nothing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = write(tmp_path, *(f"{t},{k},2,3,8,10" for k in (1, 2) for t in range(1, 13)))
+    (in_memory, _), scratch = read_mot(folder, boxes, (10, 8)), tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(mot.tempfile, "tempdir", str(scratch))
+    monkeypatch.setattr(mot, "IN_MEMORY", 24 * 3 * 10 * 8 - 1)
+    in_file, _ = read_mot(folder, boxes, (10, 8))
+    assert isinstance(in_memory.frames, MotFrames)
+    assert isinstance(in_file.frames, MotFrames)
+    assert isinstance(in_file.frames.array, np.memmap)
+    assert not isinstance(in_memory.frames.array, np.memmap)
+    assert (in_file.frames.read(range(12)) == in_memory.frames.read(range(12))).all()
+    assert not list(scratch.iterdir())
+
+
+def test_no_room_for_crops_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(mot.os, "posix_fallocate", full, raising=False)
+    monkeypatch.setattr(mot, "IN_MEMORY", 0)
+    with pytest.raises(DataError, match=r"0\.2 GB of crops do not fit .*No space.*TMPDIR"):
+        mot._room((1000, 3, 256, 256))
 
 
 def test_crop_is_resized_with_antialiasing() -> None:

@@ -3,13 +3,17 @@
 A box file has one box a line: frame, track, left, top, width, height, confidence, and whatever
 follows is not read. Frames and tracks count from 1; left and top are in pixels as written.
 
-The film is decoded once, in order, and a frame is let go as soon as its boxes are cut out.
+The film is decoded once, in order, and a frame is let go as soon as its boxes are cut out. Crops
+that are too many for memory lie in a temporary file, which goes when they do.
 """
 
 from __future__ import annotations
 
 import csv
 import logging
+import math
+import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +27,8 @@ from w3an_lite.data.video import crop, frames_of
 
 logger = logging.getLogger(__name__)
 
+IN_MEMORY = 2**28
+"""Bytes of crops that are kept in memory; more are kept in a file."""
 _COLUMNS = ("frame", "track", "left", "top", "width", "height", "confidence")
 
 
@@ -59,7 +65,8 @@ def read_mot(
     """One tracklet a track, in the order of track numbers: identity = track number, camera = 1.
 
     `video` is a video file or a folder of images, taken in the order of their names (f2 before
-    f10). Crops are resized to `size` (height, width) and held in memory as `MotFrames`.
+    f10). Crops are resized to `size` (height, width) and held as `MotFrames`: in memory, or beyond
+    256 MB of them in a temporary file.
 
     The part of a box outside the picture is filled by repeating the picture's edge: the body keeps
     its place and scale in the crop, and no black bar is added that a network could take for
@@ -102,7 +109,7 @@ def _cut(
     video: Path, table: NDArray[np.float64], size: Size, progress: bool
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Crops uint8 `[n, 3, *size]` of the boxes `table` `[n, 6]`, and bool `[n]`: is it inside?"""
-    crops = np.empty((len(table), 3, *size), dtype=np.uint8)
+    crops = _room((len(table), 3, *size))
     inside = np.zeros(len(table), dtype=bool)
     rows_of: dict[int, list[int]] = {}
     for row, number in enumerate(table[:, 0].astype(int).tolist()):
@@ -118,6 +125,23 @@ def _cut(
             if patch is not None:
                 crops[row], inside[row] = patch, True
     return crops, inside
+
+
+def _room(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """An array to fill, in memory or in a nameless file. DataError if the disk has no room."""
+    size = math.prod(shape)
+    if size <= IN_MEMORY:
+        return np.empty(shape, dtype=np.uint8)
+    try:
+        with tempfile.TemporaryFile(prefix="w3an-") as file:  # the array keeps it open
+            if hasattr(os, "posix_fallocate"):  # else a full disk would show as a crash later
+                os.posix_fallocate(file.fileno(), 0, size)
+            return np.memmap(file, np.uint8, "w+", shape=shape)
+    except OSError as error:
+        raise DataError(
+            f"{size / 1e9:.1f} GB of crops do not fit into {tempfile.gettempdir()} ({error}); "
+            "name a roomier folder in TMPDIR, or choose a smaller size"
+        ) from error
 
 
 def read_boxes(path: str | Path, *, skip_ignored: bool = False) -> NDArray[np.float64]:
