@@ -45,6 +45,40 @@ def test_a_file_of_imagenet_weights_is_loaded(tmp_path: Path) -> None:
     assert torch.equal(trunk.stages[3][1].bn2.running_var, net.layer4[1].bn2.running_var)
 
 
+@pytest.mark.parametrize("change", ["old", "other classes", "no last layer"])
+def test_what_the_trunk_has_no_use_for_may_differ(tmp_path: Path, change: str) -> None:
+    """An old file counts no batches; a fine-tuned one has other classes, or no last layer."""
+    net = resnet18(weights=None, num_classes=7 if change == "other classes" else 1000)
+    state = net.state_dict()
+    if change == "old":
+        state = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    if change == "no last layer":
+        state = {k: v for k, v in state.items() if not k.startswith("fc.")}
+    torch.save(state, tmp_path / "resnet18.pth")
+    torch.manual_seed(1)
+    trunk = ResNet18Trunk(tmp_path / "resnet18.pth")
+    assert torch.equal(trunk.stages[3][1].conv2.weight, net.layer4[1].conv2.weight)
+
+
+@pytest.mark.parametrize("lost", ["layer3.0.conv1.weight", "layer1.0.bn2.running_var"])
+def test_a_file_without_a_layer_is_no_resnet18(tmp_path: Path, lost: str) -> None:
+    state = {k: v for k, v in resnet18(weights=None).state_dict().items() if k != lost}
+    torch.save(state, tmp_path / "cut.pth")
+    with pytest.raises(ValueError, match=rf"cut\.pth .*another model: '{lost}' is missing"):
+        ResNet18Trunk(tmp_path / "cut.pth")
+
+
+def test_imagenet_that_was_fetched_before_needs_no_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = resnet18(weights=None)
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    (tmp_path / "checkpoints").mkdir()
+    name = ResNet18_Weights.IMAGENET1K_V1.url.rpartition("/")[2]
+    torch.save(net.state_dict(), tmp_path / "checkpoints" / name)
+    assert torch.equal(ResNet18Trunk("imagenet").stem[0].weight, net.conv1.weight)
+
+
 def test_imagenet_asks_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
     net = resnet18(weights=None)
     monkeypatch.setattr(ResNet18_Weights, "get_state_dict", lambda *_, **__: net.state_dict())

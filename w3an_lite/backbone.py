@@ -9,7 +9,7 @@ train on two cores.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,8 +26,10 @@ SHIPPED_TRUNK = Path(__file__).parent / "weights" / "trunk.pt"
 class ResNet18Trunk(nn.Module):
     """ResNet-18 without its pooling and its last layer: `[N, 3, H, W] -> [N, 512, H/32, W/32]`.
 
-    weights: "imagenet" fetches torchvision's (needs the network), a path loads a ResNet-18 state
-    dict, None starts from random numbers. Nothing is ever swapped for something else in silence.
+    weights: "imagenet" takes torchvision's, fetched once and kept in torch's cache; a path loads
+        the state dict of a ResNet-18, whatever its last layer was for; None starts from random
+        numbers. OSError when they cannot be fetched, ValueError when a file holds something else:
+        nothing is ever swapped for something else in silence.
     """
 
     channels = 512
@@ -46,14 +48,26 @@ class ResNet18Trunk(nn.Module):
                     f"the ImageNet weights of ResNet-18 could not be fetched ({error}); give the "
                     "path of resnet18-f37072fd.pth, or weights=None to start from random numbers"
                 ) from error
-            load_weights(net, dict(state), "imagenet")
+            load_trunk(net, state, "imagenet")
         elif weights is not None:
-            load_weights(net, load_plain(weights), weights)
+            load_trunk(net, load_plain(weights), weights)
         self.stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
         self.stages = nn.Sequential(net.layer1, net.layer2, net.layer3, net.layer4)
 
     def forward(self, frames: Tensor) -> Tensor:
         return self.stages(self.stem(frames))
+
+
+def load_trunk(net: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
+    """Copy all but the last layer of a ResNet's `state`; ValueError names what does not fit.
+
+    Files from before PyTorch 0.4.1 do not count batches, and nothing here asks for the count.
+    """
+    own = net.state_dict()
+    last = {k: v for k, v in own.items() if k.startswith("fc.")}
+    counts = {k: v for k, v in own.items() if k.endswith(".num_batches_tracked")}
+    given = {k: v for k, v in state.items() if not k.startswith("fc.")}
+    load_weights(net, {**counts, **given, **last}, source)
 
 
 class NarrowTrunk(nn.Module):
