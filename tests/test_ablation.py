@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from w3an_lite.ablation import ALIKE, REPAIRS, ablate, format_repairs
+from w3an_lite.ablation import ALIKE, REPAIRS
 from w3an_lite.losses import Objective
 from w3an_lite.model import W3AN
 from w3an_lite.presets import PRESETS
@@ -52,19 +50,3 @@ def test_mean_pooling_trained_alike_takes_the_repaired_arguments() -> None:
     for part, arguments in ALIKE.items():
         for argument, value in arguments.items():
             assert PRESETS["repaired"][part][argument] == value
-
-
-def test_an_ablation_leaves_a_table(tmp_path: Path) -> None:
-    table = ablate(tmp_path, 1, 8, 4, epochs=1, threads=1, only="residual", progress=False)
-    assert [row["variant"] for row in table] == [
-        "repaired",
-        "mean pooling trained alike",
-        "without residual graph",
-    ]
-    assert format_repairs(table).count("\n") == 4
-    assert (tmp_path / "repairs.csv").read_text(encoding="utf-8").startswith("variant,seeds,rank1")
-
-
-def test_a_repair_nobody_knows_is_named() -> None:
-    with pytest.raises(ValueError, match="no repair is called 'magic'"):
-        ablate(only="magic")

@@ -8,8 +8,9 @@ import pytest
 
 from w3an_lite.data.synthetic import synthped
 from w3an_lite.data.tracklet import DataError, Tracklet
-from w3an_lite.experiments import Changes, attend, fit_variant, search
+from w3an_lite.experiments import attend, fit_variant, search
 from w3an_lite.model import W3AN
+from w3an_lite.presets import Changes
 
 TINY: Changes = {
     "model": {"weights": None, "trunk": {"width": 2}, "clip_length": 3},
@@ -27,6 +28,9 @@ def test_a_variant_is_trained_searched_with_and_audited(name: str) -> None:
     assert ranking.skipped == 0
     found = attend(model, split.gallery)
     assert 0 < found["person_area"] < 0.5
+    for share in ("alpha_pointing_clear", "alpha_pointing_covered", "map_pointing", "map_chance"):
+        assert 0 <= found[share] <= 1
+    assert {f"map_pointing_{group}" for group in ("upper_body", "shoes")} < found.keys()
     if name == "mean_pool":  # uniform α lies on the person as often as chance has it
         assert found["alpha_inside"] == pytest.approx(found["person_area"], abs=1e-3)
         assert found["readout_shift"] == 0

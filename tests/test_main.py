@@ -83,6 +83,21 @@ def test_training_writes_its_run_and_goes_on(
     assert "last.pt" in capsys.readouterr().err
 
 
+def test_an_experiment_is_run_and_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ["experiment", "table5", "--out", str(tmp_path), "--preset", "repaired", "--epochs", "1"]
+    run += ["--identities", "8", "--test-identities", "4", "--jobs", "1", "--only", "W3WAN"]
+    assert main(run) == 0
+    said = capsys.readouterr().out
+    assert "| W3WAN | 1 |" in said
+    for name in ("table5.csv", "table5.json"):
+        assert f"wrote {tmp_path / name}" in said
+    assert main(["report", "--results", str(tmp_path), "--out", str(tmp_path / "R.md")]) == 0
+    assert f"wrote {tmp_path / 'table5-repaired.png'}" in capsys.readouterr().out
+    assert "**cannot tell**" in (tmp_path / "R.md").read_text(encoding="utf-8")
+
+
 def test_the_demo_writes_what_it_says_and_does_nothing_twice(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -108,6 +123,10 @@ def test_the_demo_writes_what_it_says_and_does_nothing_twice(
         (["rank", "--embeddings", "none.npz", "--out", "x"], "none.npz does not exist"),
         (["rank", "--embeddings", "none.npz", "--out", "x", "--top", "0"], "top is 0"),
         (["demo", "--seeds", "0"], "seeds is 0"),
+        (["experiment", "table5", "--seeds", "0"], "seeds is 0"),
+        (["experiment", "table5", "--only", "magic"], "no row is called 'magic'"),
+        (["experiment", "table5", "--profile", "full"], "name one with --dataset and --root"),
+        (["report", "--results", "none.json", "--out", "x.md"], "none.json"),
         (
             ["embed", "--video", "none.avi", "--boxes", "none.txt", "--out", "x.npz"],
             "none.txt",
@@ -138,7 +157,18 @@ def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_every_command_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("demo", "pretrain", "train", "embed", "rank", "evaluate", "synth", "pack"):
+    for command in (
+        "demo",
+        "experiment",
+        "report",
+        "pretrain",
+        "train",
+        "embed",
+        "rank",
+        "evaluate",
+        "synth",
+        "pack",
+    ):
         with pytest.raises(SystemExit) as stop:
             main([command, "--help"])
         assert stop.value.code == 0

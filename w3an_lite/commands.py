@@ -10,11 +10,9 @@ from typing import NamedTuple
 
 import torch
 
-from .ablation import ablate, format_repairs
 from .data.mot import label_windows, read_mot, windows
 from .data.synthetic import synthped
 from .data.tracklet import DataError, Split
-from .demo import demo, table
 from .experiments import fit_variant, search
 from .footage import (
     draw_ranking,
@@ -49,54 +47,6 @@ def _people_arguments(parser: Parser) -> None:
         "--identities", type=int, default=256, help="drawn people to train on (256)"
     )
     parser.add_argument("--test-identities", type=int, default=100, help="and to search for (100)")
-
-
-def _demo_arguments(parser: Parser) -> None:
-    parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder to write to")
-    parser.add_argument("--seeds", type=int, default=1, help="how many seeds (1)")
-    _people_arguments(parser)
-    parser.add_argument("--epochs", type=int, help="epochs of each model (the preset's)")
-    parser.add_argument("--jobs", type=int, default=1, help="models trained at a time (1)")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads of each (2)")
-
-
-def _demo(
-    out: Path,
-    seeds: int,
-    identities: int,
-    test_identities: int,
-    epochs: int | None,
-    jobs: int,
-    threads: int,
-) -> None:
-    if min(seeds, jobs) < 1:
-        raise ValueError(f"seeds is {seeds} and jobs is {jobs}; at least 1 of each")
-    say(table(demo(out, seeds, identities, test_identities, epochs, jobs, threads)))
-    for name in ("metrics.json", "log.csv", "attention.png"):
-        say(f"wrote {out / name}")
-
-
-def _ablate_arguments(parser: Parser) -> None:
-    _demo_arguments(parser)
-    parser.set_defaults(out=Path("runs/ablation"))
-    parser.add_argument("--only", help="measure only repairs whose name holds this expression")
-
-
-def _ablate(
-    out: Path,
-    seeds: int,
-    identities: int,
-    test_identities: int,
-    epochs: int | None,
-    jobs: int,
-    threads: int,
-    only: str | None,
-) -> None:
-    if min(seeds, jobs) < 1:
-        raise ValueError(f"seeds is {seeds} and jobs is {jobs}; at least 1 of each")
-    found = ablate(out, seeds, identities, test_identities, epochs, jobs, threads, only)
-    say(format_repairs(found))
-    say(f"wrote {out / 'repairs.csv'}")
 
 
 def _pretrain_arguments(parser: Parser) -> None:
@@ -222,18 +172,6 @@ def _evaluate(
 
 
 COMMANDS: dict[str, Command] = {
-    "demo": Command(
-        "train the three models on drawn people, compare them and draw what they look at",
-        "demo --out runs/demo",
-        _demo_arguments,
-        _demo,
-    ),
-    "ablate": Command(
-        "put each repair back, one at a time, and measure what it is worth",
-        "ablate --epochs 6 --jobs 2 --threads 1 --only 'graph|readout'",
-        _ablate_arguments,
-        _ablate,
-    ),
     "pretrain": Command(
         "train the trunk that stands in for ImageNet on the attributes of drawn stills",
         "pretrain --out runs/trunk.pt",

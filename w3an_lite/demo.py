@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .data.tracklet import Split
-from .experiments import Run, drawn_people, measure_all, summary
 from .files import replacing, write_rows
 from .inference import observe
 from .model import W3AN
 from .plots import attention_grid, save
+from .trials import Setting, Trial, measure_all, people, summary
 
 VARIANTS = ("repaired", "paper", "mean_pool")
 MEASURES = (
@@ -31,11 +32,8 @@ MEASURES = (
 def demo(
     out: str | Path = "runs/demo",
     seeds: int = 1,
-    identities: int = 256,
-    test_identities: int = 100,
-    epochs: int | None = None,
+    setting: Setting | None = None,
     jobs: int = 1,
-    threads: int = 2,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Train `repaired`, `paper` and `mean_pool` on SynthPed, search under heavy occlusion, compare.
@@ -46,20 +44,19 @@ def demo(
     finished is not done again. jobs: how many models are trained at a time, each with its own
     threads. Returns what `metrics.json` holds.
     """
-    out = Path(out)
-    settings = {
-        "identities": identities,
-        "test_identities": test_identities,
-        "epochs": epochs,
-        "threads": threads,
-    }
-    runs = [Run(name, name, seed) for seed in range(seeds) for name in VARIANTS]
-    measured = measure_all(runs, out, settings, jobs, progress)
-    first = drawn_people({**settings, "identities": 1}, 0)
+    if min(seeds, jobs) < 1:
+        raise ValueError(f"seeds is {seeds} and jobs is {jobs}; at least 1 of each")
+    out, setting = Path(out), setting or Setting()
+    runs = [Trial(name, name, seed) for seed in range(seeds) for name in VARIANTS]
+    measured = measure_all(runs, out, setting, jobs, progress)
+    first = people(replace(setting, identities=1), 0)
     metrics: dict[str, Any] = {
         "protocol": first.name,
         "seeds": list(range(seeds)),
-        "settings": settings,
+        "settings": {
+            name: getattr(setting, name)
+            for name in ("identities", "test_identities", "epochs", "threads")
+        },
     }
     for name in VARIANTS:
         own = [m.scores for run, m in zip(runs, measured, strict=True) if run.name == name]

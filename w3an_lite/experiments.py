@@ -1,32 +1,28 @@
-"""One variant, one seed: train on drawn people, search for unseen ones, audit the attention."""
+"""One variant, one seed: train it, search for unseen people, audit the attention."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from functools import partial
-from multiprocessing import get_context
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
+from torch import Tensor
 
 from . import audit
-from .data.synthetic import synthped
-from .data.tracklet import DataError, Split, Tracklet
+from .data.attributes import NAMES, unknown
+from .data.tracklet import DataError, Split, Tracklet, Truth
 from .distance import Metric
 from .evaluation import Ranking, evaluate
-from .files import replacing
-from .inference import embed_tracklets, observe
+from .frames import fit, normalise
+from .inference import Observed, embed_tracklets, observe
 from .losses import Objective
 from .model import W3AN
-from .presets import PRESETS, SMALL, Changes
+from .presets import SMALL, Changes
 from .training import Recipe, train
+
+CLEAR, COVERED = 0.95, 0.7
+"""A frame is clear from this visibility on, and covered below that one (as in `audit`)."""
 
 
 def fit_variant(
@@ -37,15 +33,24 @@ def fit_variant(
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    base: Changes = SMALL,
+    device: str | torch.device = "cpu",
 ) -> tuple[W3AN, list[dict[str, float]]]:
-    """Train preset `name` at the small size, with `changes`; returns the model and its log."""
+    """Train preset `name` with `changes`; returns the model and its log.
+
+    base: what brings the preset to a size, `SMALL` or {} for the paper's own.
+    """
     changes = changes or {}
     torch.manual_seed(seed)
     people = len({t.identity for t in tracklets})
-    model = W3AN.preset(name, people, **{**SMALL["model"], **changes.get("model", {})})
+    own = {part: {**base.get(part, {}), **changes.get(part, {})} for part in ("model", "recipe")}
+    named = {len(t.attributes) for t in tracklets if t.attributes is not None}
+    if len(named) == 1:  # fewer than the vocabulary when groups are left out
+        own["model"] = {"attributes": named.pop(), **own["model"]}
+    model = W3AN.preset(name, people, **own["model"])
     objective = Objective.preset(name, **changes.get("objective", {}))
-    recipe = Recipe.preset(name, seed=seed, **{**SMALL["recipe"], **changes.get("recipe", {})})
-    rows = train(model, tracklets, objective, recipe, out, resume, progress=progress)
+    recipe = Recipe.preset(name, seed=seed, **own["recipe"])
+    rows = train(model, tracklets, objective, recipe, out, resume, device, progress)
     return model, rows
 
 
@@ -72,98 +77,67 @@ def search(
 
 def attend(model: W3AN, tracklets: Sequence[Tracklet]) -> dict[str, float]:
     """Does it attend? Every measure of `audit` on drawn tracklets, which know the truth."""
-    truths = [t.truth for t in tracklets]
     seen = observe(model, tracklets)
-    indexed = [(t, i) for t, i in zip(truths, seen.indices, strict=True) if t is not None]
-    if len(indexed) < len(truths):
+    known = [(t.truth, i) for t, i in zip(tracklets, seen.indices, strict=True)]
+    truths = [(truth, i) for truth, i in known if truth is not None]
+    if len(truths) < len(known):
         raise DataError("the audit needs drawn tracklets, which know their truth (SynthPed)")
-    visibility = torch.from_numpy(np.stack([t.visibility[i] for t, i in indexed]))
-    mask = torch.from_numpy(np.stack([t.mask[i] for t, i in indexed])).flatten(0, 1)
+    visibility = torch.from_numpy(np.stack([t.visibility[i] for t, i in truths]))
+    mask = torch.from_numpy(np.stack([t.mask[i] for t, i in truths])).flatten(0, 1)
     alpha = seen.alpha.flatten(0, 1)
     maps = (seen.identity_map + seen.attribute_map).flatten(0, 1)
+    flat = visibility.flatten()
+    groups = {"clear": flat >= CLEAR, "covered": flat < COVERED}
+    aimed = audit.pointing(alpha, mask)
     return {
         "spearman_beta_visibility": audit.spearman_within(seen.beta, visibility).rho,
         "auc_beta_occlusion": audit.auc_clear_covered(seen.beta, visibility).auc,
         "alpha_inside": audit.mass_inside(alpha, mask),
-        "alpha_pointing": audit.pointing(alpha, mask).share,
         "person_area": audit.person_area(mask),
+        "alpha_pointing": aimed.share,
+        "pointing_chance": aimed.chance,
+        **{
+            f"alpha_pointing_{name}": audit.pointing(alpha[frames], mask[frames]).share
+            for name, frames in groups.items()
+        },
         "cam_inside": audit.mass_inside(maps, mask),
         "cam_pointing": audit.pointing(maps, mask).share,
-        "pointing_chance": audit.pointing(alpha, mask).chance,
+        **_what(model, tracklets, seen, truths),
         "readout_shift": audit.readout_shift(seen.embedding, seen.flat_embedding),
     }
 
 
-@dataclass(frozen=True)
-class Run:
-    """One model of an experiment: a preset with changes, under a name, from a seed."""
+@torch.no_grad()
+def _what(
+    model: W3AN,
+    tracklets: Sequence[Tracklet],
+    seen: Observed,
+    truths: Sequence[tuple[Truth, np.ndarray]],
+    batch: int = 32,
+) -> dict[str, float]:
+    """Do the maps of attributes point at their parts: by group, the mean over groups, and chance.
 
-    name: str
-    preset: str
-    seed: int
-    changes: Changes = field(default_factory=dict)
-
-
-class Measured(NamedTuple):
-    """What came of a run: its scores by name, and its log, one row a step."""
-
-    scores: dict[str, float]
-    rows: list[dict[str, float]]
-
-
-def drawn_people(settings: dict[str, Any], seed: int) -> Split:
-    """The people of a run: half the training tracklets are occluded, every test tracklet is."""
-    return synthped(
-        settings["identities"],
-        settings["test_identities"],
-        seed=seed,
-        occlusion="mixed",
-        test_occlusion="heavy",
-    )
-
-
-def measure(run: Run, out: Path, settings: dict[str, Any]) -> Measured:
-    """Train, search and audit one run in `out/NAME-SEED`, or read what is there already.
-
-    settings: identities, test_identities, epochs (None for the preset's) and threads.
+    Empty for a model that does not have the whole vocabulary.
     """
-    folder = out / f"{run.name}-{run.seed}"
-    done = folder / "result.json"
-    asked = json.loads(
-        json.dumps({"settings": settings, "preset": PRESETS[run.preset], "changes": run.changes})
+    if model.attributes != len(NAMES):
+        return {}
+    maps: list[Tensor] = []
+    for at in range(0, len(tracklets), batch):
+        some = list(zip(tracklets, seen.indices, strict=True))[at : at + batch]
+        pixels = np.stack([t.frames.read(i, model.size) for t, i in some])
+        frames = normalise(fit(torch.from_numpy(pixels).to(model.device), model.size))
+        cube = model.encode(frames).cube
+        present = torch.ones(*cube.shape[:2], model.attributes, device=cube.device)
+        maps.append(model.heads.attribute_maps(cube, present).flatten(0, 1).cpu())
+    length = seen.indices.shape[1]
+    labels = [unknown() if t.attributes is None else t.attributes for t in tracklets]
+    found = audit.pointing_parts(
+        torch.cat(maps),
+        np.concatenate([truth.parts[i] for truth, i in truths]),
+        np.repeat(np.stack(labels), length, axis=0),
     )
-    if done.is_file():
-        kept = json.loads(done.read_text(encoding="utf-8"))
-        if all(kept[key] == value for key, value in asked.items()):
-            return Measured(kept["scores"], kept["rows"])
-    torch.set_num_threads(settings["threads"])  # numbers repeat only with as many threads
-    split = drawn_people(settings, run.seed)
-    changes = dict(run.changes)
-    if settings["epochs"]:
-        changes["recipe"] = {**changes.get("recipe", {}), "epochs": settings["epochs"]}
-    model, rows = fit_variant(run.preset, split.train, run.seed, changes, progress=False)
-    ranking = search(model, split)
-    scores = {"rank1": ranking.rank(1), "mAP": ranking.mean_ap, **attend(model, split.gallery)}
-    model.save_pretrained(folder / "model.pt")
-    with replacing(done) as part:
-        part.write_text(json.dumps({**asked, "scores": scores, "rows": rows}), encoding="utf-8")
-    return Measured(scores, rows)
-
-
-def measure_all(
-    runs: Sequence[Run], out: Path, settings: dict[str, Any], jobs: int = 1, progress: bool = True
-) -> list[Measured]:
-    """Every run in order, `jobs` at a time; what an interrupted experiment finished is kept."""
-    with ExitStack() as stack:
-        do: Callable[..., Iterable[Measured]] = map
-        if jobs > 1:
-            do = stack.enter_context(ProcessPoolExecutor(jobs, get_context("spawn"))).map
-        one = partial(measure, out=out, settings=settings)
-        return list(tqdm(do(one, runs), total=len(runs), desc="models", disable=not progress))
-
-
-def summary(values: Sequence[float]) -> dict[str, Any]:
-    """Mean, spread (standard deviation, 0 for one value) and the values themselves."""
-    array = np.asarray(values, dtype=float)
-    spread = float(array.std(ddof=1)) if len(array) > 1 else 0.0
-    return {"mean": float(array.mean()), "spread": spread, "seeds": array.tolist()}
+    return {
+        **{f"map_pointing_{group}": point.share for group, point in found.items()},
+        "map_pointing": float(np.nanmean([point.share for point in found.values()])),
+        "map_chance": float(np.nanmean([point.chance for point in found.values()])),
+    }

@@ -1,0 +1,112 @@
+"""Reports say what the files hold, keep what was printed apart, and draw it."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from w3an_lite.claims import Interval
+from w3an_lite.report import (
+    format_claims,
+    format_study,
+    gather,
+    pictures,
+    points,
+    write_report,
+)
+from w3an_lite.studies import STUDIES, lines_of
+
+
+def result(name: str, seeds: int = 3) -> dict[str, Any]:
+    """A result of a study with invented numbers; the later a row stands the worse it is."""
+    lines = lines_of(name, seeds=range(seeds))
+    order = list(dict.fromkeys(line.variant for line in lines))
+    rows = []
+    for line in lines:
+        value = 0.6 - 0.01 * order.index(line.variant) + 0.02 * line.trial.seed
+        rows.append(
+            {
+                "variant": line.variant, "preset": line.preset, "seed": line.trial.seed,
+                "mAP": value, "rank1": value + 0.1, "alpha_inside": 0.4, "person_area": 0.2,
+                "spearman_beta_visibility": None if line.variant == "W2AN" else 0.5,
+                "cmc": [value, 0.9, 1.0],
+            }
+        )  # fmt: skip
+    return {
+        "study": name, "about": "", "setting": {}, "command": "python -m w3an_lite experiment",
+        "revision": "0123456789abcdef", "rows": rows,
+    }  # fmt: skip
+
+
+def as_read(content: dict[str, Any]) -> dict[str, Any]:
+    for row in content["rows"]:
+        row.update({k: math.nan for k, v in row.items() if v is None})
+    return content
+
+
+def test_a_table_by_hand() -> None:
+    text = format_study(as_read(result("table5")))
+    paper, repaired = text.split("\n\n")
+    assert paper.splitlines()[0].startswith("| `paper` | seeds | rank-1 | mAP | Spearman")
+    assert paper.splitlines()[0].endswith("*printed in the paper, Table 5* |")
+    assert "| W3AN | 3 | 0.720 ± 0.020 | 0.620 ± 0.020 |" in paper
+    # constant differences have no spread, so their interval is a point
+    assert "| −1.0 [−1.0, −1.0] | 81.3 / 77.0 % |" in paper.splitlines()[3]
+    assert "| W2AN | 3 | 0.690 ± 0.020 | 0.590 ± 0.020 | – |" in repaired
+    assert len(paper.splitlines()) == 10
+    assert "printed" not in format_study(as_read(result("graph")))
+
+
+def test_points_are_signed() -> None:
+    assert points(Interval(0.0123, -0.004, 0.0286, 5)) == "+1.2 [−0.4, +2.9]"
+    assert points(Interval(-0.0123, -math.inf, math.inf, 1)) == "−1.2"
+    assert points(Interval(math.nan, -math.inf, math.inf, 0)) == ""
+
+
+def test_claims_are_told_plainly() -> None:
+    text = format_claims({"table5": as_read(result("table5"))})
+    assert "| the graph beats weighted averaging | mAP | `paper` | 3 | +4.0" in text
+    assert "**holds**" in text
+    one = format_claims({"table5": as_read(result("table5", seeds=1))})
+    assert "**cannot tell**" in one
+    assert "**holds**" not in one
+    assert format_claims({}) == ""
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_is_drawn(name: str) -> None:
+    drawn = pictures(as_read(result(name, seeds=2)))
+    assert set(drawn) == {f"{name}-{preset}.png" for preset in STUDIES[name].presets}
+    for figure, says in drawn.values():
+        assert figure.axes
+        assert says.endswith(".")
+
+
+def test_a_report_is_written_with_its_pictures(tmp_path: Path) -> None:
+    for name in ("table5", "baselines"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(result(name)), encoding="utf-8")
+    written = write_report([tmp_path], tmp_path / "page" / "RESULTS.md", tmp_path / "images")
+    text = written[0].read_text(encoding="utf-8")
+    assert len(written) == 5
+    for path in written[1:]:
+        assert path.stat().st_size > 1000
+        assert f"](../images/{path.name})" in text
+    assert text.index("## What holds") < text.index("## Table 5") < text.index("## Figures 5-7")
+    assert "`python -m w3an_lite experiment`, revision 0123456789ab." in text
+    assert write_report([tmp_path], tmp_path / "page" / "RESULTS.md", tmp_path / "images")
+    assert written[0].read_text(encoding="utf-8") == text  # nothing in it depends on the day
+
+
+def test_results_that_are_not_there_or_twice(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no result in"):
+        gather([tmp_path])
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_text(json.dumps(result("graph", 1)), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"b\.json is a second result of graph"):
+        gather([tmp_path / "a.json", tmp_path / "b.json"])
+    with pytest.raises(OSError, match=r"c\.json"):
+        gather([tmp_path / "c.json"])

@@ -1,0 +1,105 @@
+"""Studies: the right rows, shared trials, results that can be read back, real sets as well."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from w3an_lite.data.synthetic import synthped
+from w3an_lite.data.writers import write_layout
+from w3an_lite.presets import SMALL
+from w3an_lite.studies import STUDIES, WHOLE, lines_of, read_study, run_study, scores
+from w3an_lite.trials import Setting
+
+BASE = {
+    "model": {**SMALL["model"], "weights": None, "trunk": {"width": 2}, "clip_length": 3},
+    "recipe": SMALL["recipe"],
+}
+TINY = Setting(8, 4, epochs=1, base=BASE)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_has_its_rows(name: str) -> None:
+    count = {"table5": 8, "repairs": 18, "groups": 8, "graph": 11, "weights": 21, "baselines": 4}
+    lines = lines_of(name, ["repaired"], range(2))
+    assert len(lines) == 2 * count[name]
+    assert [line.trial.seed for line in lines] == sorted(line.trial.seed for line in lines)
+    assert lines[0].variant == WHOLE
+    assert lines[0].trial.name == "repaired"
+    by_name = {(line.trial.name, line.trial.seed): line.trial for line in lines}
+    assert all(by_name[line.trial.name, line.trial.seed] == line.trial for line in lines)
+
+
+def test_trials_are_shared() -> None:
+    def trial(
+        study: str, row: str, preset: str = "repaired", setting: Setting | None = None
+    ) -> str:
+        lines = lines_of(study, [preset], setting=setting)
+        return next(line.trial.name for line in lines if line.variant == row)
+
+    assert trial("graph", "layers2") == trial("weights", "gamma1-0.3") == "repaired"
+    assert trial("weights", "gamma2-0.15", "paper") == "paper"
+    assert trial("weights", "gamma2-0.15") == "repaired-gamma2-0.15"
+    assert trial("graph", "K4", "paper") == "paper-K4"  # two cores take clips of six
+    assert trial("graph", "K4", "paper", Setting(base={})) == "paper"
+    alike = "mean pooling trained alike"
+    assert trial("repairs", alike) == trial("baselines", alike) == "mean_pool-trained alike"
+    assert trial("baselines", "mean pooling") == "mean_pool"
+
+
+def test_a_study_leaves_its_table(tmp_path: Path) -> None:
+    found = run_study("table5", tmp_path, ["paper"], 2, TINY, only="W2AN|half", progress=False)
+    with open(tmp_path / "table5.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["variant"], r["seed"]) for r in rows] == [
+        (v, s) for s in "01" for v in (WHOLE, "W2AN", "half-dropped")
+    ]
+    assert rows[1]["spearman_beta_visibility"] == ""
+    back = read_study(tmp_path / "table5.json")
+    assert str(back) == str(found)  # nan equals nan
+    assert back["setting"]["identities"] == 8
+    assert back["revision"]
+    assert len(back["rows"][0]["cmc"]) > 3
+    assert scores(back, "paper", "W2AN", "spearman_beta_visibility") == {}
+    whole = scores(back, "paper", WHOLE, "mAP")
+    assert whole == pytest.approx({s: float(rows[3 * s]["mAP"]) for s in (0, 1)}, abs=1e-5)
+    assert sorted(p.name for p in (tmp_path / "trials").iterdir()) == [
+        f"paper{row}-{seed}" for row in ("", "-W2AN", "-half-dropped") for seed in (0, 1)
+    ]
+
+
+def test_a_real_set_takes_the_place_of_drawn_people(tmp_path: Path) -> None:
+    drawn = synthped(identities=8, test_identities=4, frames=4)
+    write_layout(drawn, "mars", tmp_path / "mars", progress=False)
+    setting = Setting(
+        epochs=1,
+        dataset="mars",
+        root=str(tmp_path / "mars"),
+        options={"official": False},
+        base={
+            "model": {"backbone": "narrow", "trunk": {"width": 2}, "size": (32, 16)},
+            "recipe": {"load_size": (36, 18), "crop": (32, 16)},
+        },
+    )
+    found = run_study(
+        "table5", tmp_path / "out", ["paper"], 1, setting, only="^WAN", progress=False
+    )
+    assert [row["variant"] for row in found["rows"]] == [WHOLE, "WAN"]
+    assert 0 <= found["rows"][0]["mAP"] <= 1
+    assert "alpha_inside" not in found["rows"][0]
+    assert found["setting"]["dataset"] == "mars"
+
+
+def test_what_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="study 'magic' is not known; choose from table5"):
+        lines_of("magic")
+    with pytest.raises(ValueError, match="no row is called 'magic'; there are W3AN, WAN"):
+        lines_of("table5", only="magic")
+    with pytest.raises(ValueError, match="seeds is 0"):
+        run_study("table5", tmp_path, seeds=0)
+    for text in ("nothing", "[]", '{"rows": [{}]}', '{"rows": [3]}'):
+        (tmp_path / "x.json").write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match=r"x\.json is no result of an experiment"):
+            read_study(tmp_path / "x.json")

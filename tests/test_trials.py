@@ -1,0 +1,106 @@
+"""A trial is trained and measured once, kept, resumed, and done anew when its settings change."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from w3an_lite import trials
+from w3an_lite.data.attributes import GROUPS
+from w3an_lite.presets import SMALL
+from w3an_lite.trials import Setting, Trial, departures, jobs_there_are, measure, measure_all
+from w3an_lite.variants import TABLE5
+
+BASE = {
+    "model": {**SMALL["model"], "weights": None, "trunk": {"width": 2}, "clip_length": 3},
+    "recipe": SMALL["recipe"],
+}
+TINY = Setting(8, 4, epochs=1, base=BASE)
+
+
+def test_a_trial_is_measured_once_and_kept(tmp_path: Path, monkeypatch: Any) -> None:
+    trial = Trial("repaired-AP", "repaired", 1, TABLE5["AP-W3AN"])
+    first = measure(trial, tmp_path, TINY)
+    folder = tmp_path / "repaired-AP-1"
+    assert sorted(p.name for p in folder.iterdir()) == ["log.csv", "model.pt", "result.json"]
+    kept = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    assert kept["changes"]["model"] == {"spatial": "AttentionPyramid"}
+    assert kept["setting"]["identities"] == 8
+    assert kept["seconds"] > 0
+    assert kept["revision"]
+    assert kept["command"]
+    assert len(first.cmc) == len(kept["cmc"]) <= 20
+    assert first.cmc[0] == first.scores["rank1"]
+    monkeypatch.setattr(trials, "fit_variant", None)  # whoever trained again would fail
+    assert measure(trial, tmp_path, TINY) == first
+    with pytest.raises(TypeError):
+        measure(trial, tmp_path, replace(TINY, identities=9))
+
+
+def test_an_interrupted_trial_goes_on_and_ends_the_same(tmp_path: Path, monkeypatch: Any) -> None:
+    setting = replace(TINY, epochs=2)
+    trial = Trial("repaired", "repaired", 0)
+    whole = measure(trial, tmp_path / "whole", setting)
+    calls = []
+    real = trials.search
+
+    def killed(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(trials, "search", killed)
+    with pytest.raises(KeyboardInterrupt):
+        measure(trial, tmp_path / "cut", setting)
+    assert (tmp_path / "cut" / "repaired-0" / "last.pt").is_file()
+    log = (tmp_path / "cut" / "repaired-0" / "log.csv").stat().st_mtime_ns
+    assert str(measure(trial, tmp_path / "cut", setting)) == str(whole)  # nan equals nan
+    assert len(whole.rows) == 2
+    del calls[:]
+    with pytest.raises(KeyboardInterrupt):  # other settings: begun anew, not taken up
+        measure(trial, tmp_path / "cut", replace(setting, epochs=1))
+    assert (tmp_path / "cut" / "repaired-0" / "log.csv").stat().st_mtime_ns != log
+
+
+def test_what_cannot_be_measured_is_nan_and_comes_back_as_nan(tmp_path: Path) -> None:
+    trial = Trial("W2AN", "repaired", 0, TABLE5["W2AN"])
+    for _ in range(2):
+        found = measure(trial, tmp_path, TINY)
+        assert math.isnan(found.scores["spearman_beta_visibility"])
+        assert 0 < found.scores["person_area"] < 1
+
+
+def test_groups_left_out_shrink_the_model(tmp_path: Path) -> None:
+    changes = {"labels": {"without": ["shoes"]}}
+    found = measure(Trial("no shoes", "paper", 0, changes), tmp_path, TINY)
+    assert "map_pointing" not in found.scores  # not the whole vocabulary
+    none = {
+        "labels": {"without": list(GROUPS)},
+        "objective": {"attribute_task": 0.0},
+    }
+    assert measure(Trial("none", "paper", 0, none), tmp_path, TINY).scores["rank1"] >= 0
+
+
+def test_side_by_side_gives_the_same(tmp_path: Path) -> None:
+    two = [Trial("repaired", "repaired", 0), Trial("mean_pool", "mean_pool", 0)]
+    alone = measure_all(two, tmp_path / "alone", TINY, progress=False)
+    beside = measure_all(two, tmp_path / "beside", TINY, jobs=2, progress=False)
+    assert str(beside) == str(alone)  # nan equals nan
+    assert jobs_there_are(1) >= jobs_there_are(1000) == 1
+
+
+def test_only_what_changes_something_is_a_departure() -> None:
+    assert departures("repaired", {"model": {"neighbours": 3}}, SMALL) == {}
+    assert departures("repaired", {"model": {"neighbours": 4}}, SMALL) == {
+        "model": {"neighbours": 4}
+    }
+    assert departures("paper", {"model": {"neighbours": 4}}, {}) == {}
+    assert departures("paper", {"objective": {"map_weight": 0.0}}, SMALL) == {}
+    assert departures("paper", {"labels": {"without": ["shoes"]}}, SMALL) != {}
+    assert departures("repaired", {"recipe": {"paste": 0.0}}, SMALL) == {"recipe": {"paste": 0.0}}

@@ -1,0 +1,153 @@
+"""Commands over whole experiments: the demonstration, the paper's tables and figures, a report."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .commands import Command, say
+from .data.datasets import DATASETS
+from .data_arguments import given_options
+from .demo import demo, table
+from .presets import PRESETS, SMALL
+from .report import format_study, write_report
+from .studies import STUDIES, run_study
+from .trials import Setting, jobs_there_are
+
+Parser = argparse.ArgumentParser
+
+
+def _shared_arguments(parser: Parser) -> None:
+    parser.add_argument("--seeds", type=int, default=1, help="how many seeds (1)")
+    parser.add_argument(
+        "--identities", type=int, default=256, help="drawn people to train on (256)"
+    )
+    parser.add_argument("--test-identities", type=int, default=100, help="and to search for (100)")
+    parser.add_argument("--epochs", type=int, help="epochs of each model (the preset's)")
+
+
+def _demo_arguments(parser: Parser) -> None:
+    parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder to write to")
+    _shared_arguments(parser)
+    parser.add_argument("--jobs", type=int, default=1, help="models trained at a time (1)")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of each (2)")
+
+
+def _demo(
+    out: Path,
+    seeds: int,
+    identities: int,
+    test_identities: int,
+    epochs: int | None,
+    jobs: int,
+    threads: int,
+) -> None:
+    setting = Setting(identities, test_identities, epochs, threads)
+    say(table(demo(out, seeds, setting, jobs)))
+    for name in ("metrics.json", "log.csv", "attention.png"):
+        say(f"wrote {out / name}")
+
+
+def _experiment_arguments(parser: Parser) -> None:
+    parser.add_argument("study", choices=STUDIES, help=_listed())
+    parser.add_argument(
+        "--profile",
+        choices=("small", "full"),
+        default="small",
+        help="small: 64×32 pixels, the narrow trunk, two cores; full: the paper's size and recipe",
+    )
+    parser.add_argument("--out", type=Path, help="folder to write to (runs/PROFILE)")
+    parser.add_argument(
+        "--preset", action="append", choices=sorted(PRESETS), help="run for this preset; repeatable"
+    )
+    parser.add_argument("--only", help="only rows whose name holds this expression, and the whole")
+    _shared_arguments(parser)
+    parser.add_argument("--jobs", type=int, help="models trained at a time (one a GPU, or a core)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each model (1)")
+    real = parser.add_argument_group("a real set in place of drawn people")
+    real.add_argument("--dataset", choices=DATASETS, default="synthped")
+    real.add_argument("--root", type=Path, help="its folder")
+    real.add_argument("--protocol", help='as in `protocols`; "{seed}" in it is the seed')
+    real.add_argument("--labels", type=Path, help="CSV of MARS's tracklet attributes")
+    real.add_argument("--unofficial", action="store_true", help="accept a set of another size")
+    real.add_argument(
+        "--weights", default="imagenet", help="of the full profile's trunk: imagenet, or a path"
+    )
+
+
+def _listed() -> str:
+    return "; ".join(f"{name}: {study.about}" for name, study in STUDIES.items())
+
+
+def _experiment(
+    study: str,
+    profile: str,
+    out: Path | None,
+    preset: list[str] | None,
+    only: str | None,
+    seeds: int,
+    identities: int,
+    test_identities: int,
+    epochs: int | None,
+    jobs: int | None,
+    threads: int,
+    dataset: str,
+    root: Path | None,
+    protocol: str | None,
+    labels: Path | None,
+    unofficial: bool,
+    weights: str,
+) -> None:
+    if profile == "full" and dataset == "synthped":
+        raise ValueError("the full profile is for a real set; name one with --dataset and --root")
+    setting = Setting(
+        identities,
+        test_identities,
+        epochs,
+        threads,
+        dataset,
+        str(root) if root else None,
+        protocol,
+        given_options(labels, unofficial),
+        SMALL if profile == "small" else {"model": {"weights": weights}},
+    )
+    out = out or Path("runs") / profile
+    jobs = jobs_there_are(threads) if jobs is None else jobs
+    say(format_study(run_study(study, out, preset or (), seeds, setting, jobs, only)))
+    for suffix in ("csv", "json"):
+        say(f"wrote {out / study}.{suffix}")
+
+
+def _report_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "--results", type=Path, nargs="+", required=True, help="folders or files of `experiment`"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the Markdown file to write")
+    parser.add_argument("--pictures", type=Path, help="folder for the pictures (beside it)")
+
+
+def _report(results: list[Path], out: Path, pictures: Path | None) -> None:
+    for path in write_report(results, out, pictures):
+        say(f"wrote {path}")
+
+
+EXPERIMENT_COMMANDS: dict[str, Command] = {
+    "demo": Command(
+        "train the three models on drawn people, compare them and draw what they look at",
+        "demo --out runs/demo",
+        _demo_arguments,
+        _demo,
+    ),
+    "experiment": Command(
+        "run a table or a figure of the paper: every row, every seed, resumable",
+        "experiment table5 --profile small --preset repaired --seeds 5",
+        _experiment_arguments,
+        _experiment,
+    ),
+    "report": Command(
+        "turn results of experiments into tables, the audit of claims, and pictures",
+        "report --results runs/small --out runs/small/RESULTS.md",
+        _report_arguments,
+        _report,
+    ),
+}

@@ -1,0 +1,188 @@
+"""Results of studies as Markdown tables, the audit of claims, and pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from . import printed
+from .claims import Interval, audit_claims, interval, paired
+from .files import replacing
+from .plots import bars_with_error, cmc_curves, save
+from .studies import STUDIES, WHOLE, read_study, scores
+from .trials import summary
+
+MEASURES = {
+    "rank1": "rank-1",
+    "mAP": "mAP",
+    "spearman_beta_visibility": "Spearman(β, visibility)",
+    "alpha_inside": "α on the person",
+    "alpha_pointing": "maximum on the person",
+    "alpha_pointing_clear": "in clear frames",
+    "alpha_pointing_covered": "in covered frames",
+}
+"""Columns of a table, as far as they were measured."""
+
+
+def format_study(content: dict[str, Any]) -> str:
+    """One Markdown table a preset: mean ± standard deviation over the seeds, a row a variant.
+
+    The last measured column is the difference of mAP from the whole network, in points, with its
+    95% interval, paired by seed. What the paper printed stands apart, and says so.
+    """
+    beside = printed.TABLE5_MARS if content["study"] == "table5" else {}
+    parts = []
+    for preset, variants in _rows_of(content).items():
+        known = [m for m in MEASURES if any(scores(content, preset, v, m) for v in variants)]
+        head = [f"`{preset}`", "seeds", *(MEASURES[m] for m in known), "mAP points from W3AN"]
+        head += [f"rank-1 / mAP on MARS, *{printed.SOURCE}*"] * bool(beside)
+        lines = [_line(head), "|---" * len(head) + "|"]
+        for variant in variants:
+            seeds = len(scores(content, preset, variant, "mAP"))
+            cells = [variant, str(seeds)]
+            cells += [_mean(list(scores(content, preset, variant, m).values())) for m in known]
+            worth = interval(paired(content, preset, variant, WHOLE))
+            cells.append("–" if variant == WHOLE else points(worth))
+            if beside:
+                row = beside[variant]
+                cells.append(f"{row['rank1']:.1f} / {row['mAP']:.1f} %")
+            lines.append(_line(cells))
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def format_claims(studies: Mapping[str, dict[str, Any]]) -> str:
+    """The audit of claims as one Markdown table; empty when no study speaks to any."""
+    findings = audit_claims(studies)
+    if not findings:
+        return ""
+    head = ["claim", "measure", "preset", "seeds", "weakest difference, 95% interval", "verdict"]
+    lines = [_line(head), "|---" * len(head) + "|"]
+    for found in findings:
+        against = f" ({found.weakest})" if found.weakest.startswith("against") else ""
+        cells = [found.says, found.measure, f"`{found.preset}`", str(found.interval.seeds)]
+        lines.append(_line([*cells, points(found.interval, 1) + against, f"**{found.verdict}**"]))
+    return "\n".join(lines)
+
+
+def points(found: Interval, digits: int = 1) -> str:
+    """A difference of shares in points: `+1.2 [−0.3, +2.7]`; without interval of one seed."""
+    if np.isnan(found.mean):
+        return ""
+    mean, low, high = (f"{100 * v:+.{digits}f}".replace("-", "−") for v in found[:3])
+    return f"{mean} [{low}, {high}]" if np.isfinite(found.low) else mean
+
+
+def pictures(content: dict[str, Any]) -> dict[str, tuple[Figure, str]]:
+    """Figures of a study by file name, each with a sentence that says what is drawn."""
+    out: dict[str, tuple[Figure, str]] = {}
+    name = content["study"]
+    for preset, variants in _rows_of(content).items():
+        if name == "baselines":
+            curves = {v: _curve(content, preset, v) for v in variants}
+            curves = {preset if v == WHOLE else v: curve for v, curve in curves.items()}
+            says = f"CMC curves of {preset} and of mean pooling, mean over the seeds."
+            out[f"{name}-{preset}.png"] = cmc_curves(curves, "people found again"), says
+            continue
+        others = [v for v in variants if v != WHOLE]
+        found = [interval(paired(content, preset, v, WHOLE)) for v in others]
+        if not others:
+            continue
+        half = [100 * (f.high - f.mean) if np.isfinite(f.high) else 0.0 for f in found]
+        figure = bars_with_error(
+            others,
+            [100 * f.mean for f in found],
+            half,
+            title=f"{STUDIES[name].about}, {preset}",
+            label="points of mAP from W3AN; line: 95% interval",
+        )
+        says = f"Each row of the table of {preset}: points of mAP it is above or below W3AN."
+        out[f"{name}-{preset}.png"] = figure, says
+    return out
+
+
+def gather(results: Sequence[str | Path]) -> dict[str, dict[str, Any]]:
+    """Studies by name from files and folders; ValueError if there is none, or one twice."""
+    files: list[Path] = []
+    for path in map(Path, results):
+        here = [path / f"{name}.json" for name in STUDIES] if path.is_dir() else [path]
+        files += [file for file in here if file.is_file() or not path.is_dir()]
+    studies: dict[str, dict[str, Any]] = {}
+    for file in files:
+        content = read_study(file)
+        if content["study"] in studies:
+            raise ValueError(f"{file} is a second result of {content['study']}; give one of each")
+        studies[content["study"]] = content
+    if not studies:
+        raise ValueError(f"no result in {', '.join(map(str, results))}; run an experiment first")
+    return {name: studies[name] for name in STUDIES if name in studies}
+
+
+def write_report(
+    results: Sequence[str | Path], out: str | Path, folder: str | Path | None = None
+) -> list[Path]:
+    """Write Markdown to `out` and a picture a study and preset to `folder` (beside it if None)."""
+    out = Path(out)
+    folder = out.parent if folder is None else Path(folder)
+    studies = gather(results)
+    folder.mkdir(parents=True, exist_ok=True)
+    text = ["# What was measured", "", _INTRODUCTION]
+    if claims := format_claims(studies):
+        text += ["", "## What holds", "", _RULE, "", claims]
+    written = []
+    for name, content in studies.items():
+        text += ["", f"## {STUDIES[name].about}", "", format_study(content)]
+        for file, (figure, says) in pictures(content).items():
+            save(figure, folder / file)
+            written.append(folder / file)
+            text += ["", f"![{says}]({os.path.relpath(folder / file, out.parent)})"]
+        text += ["", f"`{content['command']}`, revision {content['revision'][:12]}."]
+    with replacing(out) as part:
+        part.write_text("\n".join(text) + "\n", encoding="utf-8")
+    return [out, *written]
+
+
+_INTRODUCTION = (
+    "Mean ± standard deviation over the seeds. Differences are paired by seed: both models saw the "
+    "same people from the same start. Nothing here is taken from the paper but what stands in a "
+    "column that says so."
+)
+_RULE = (
+    "A claim comes down to differences that should be above 0, in points. It *holds* when every "
+    "difference's 95% interval (Student's t over the seeds) lies above 0; it *does not* when some "
+    "interval, widened for the number of differences, does not reach above 0; else one *cannot "
+    "tell*."
+)
+
+
+def _rows_of(content: dict[str, Any]) -> dict[str, list[str]]:
+    """Variants by preset, in the order they stand in."""
+    out: dict[str, list[str]] = {}
+    for row in content["rows"]:
+        variants = out.setdefault(row["preset"], [])
+        if row["variant"] not in variants:
+            variants.append(row["variant"])
+    return out
+
+
+def _curve(content: dict[str, Any], preset: str, variant: str) -> list[float]:
+    own = [r["cmc"] for r in content["rows"] if (r["preset"], r["variant"]) == (preset, variant)]
+    shortest = min(map(len, own))
+    return np.mean([curve[:shortest] for curve in own], axis=0).tolist()
+
+
+def _mean(values: list[float]) -> str:
+    if not values:
+        return "–"
+    found = summary(values)
+    spread = f" ± {found['spread']:.3f}" if len(values) > 1 else ""
+    return f"{found['mean']:.3f}{spread}".replace("-", "−")
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

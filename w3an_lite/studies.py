@@ -1,0 +1,190 @@
+"""The paper's tables and figures as named studies: rows, presets and seeds; CSV and JSON out."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .ablation import ALIKE, REPAIRS
+from .files import replacing, write_rows
+from .presets import Changes
+from .provenance import command, revision
+from .trials import Setting, Trial, departures, measure_all, plain
+from .variants import LAYERS, NEIGHBOURS, TABLE5, WITHOUT, baselines, weights
+
+WHOLE = "W3AN"
+"""The row of a preset as it is; every other row is compared with it."""
+
+
+class Row(NamedTuple):
+    """A line of a study: the preset it starts from, and what it changes."""
+
+    preset: str
+    changes: Changes
+
+
+class Study(NamedTuple):
+    """A table or figure. presets: those it is run for if none is named; rows of one preset."""
+
+    about: str
+    presets: tuple[str, ...]
+    rows: Callable[[str], dict[str, Row]]
+
+
+def _rows(variants: dict[str, Changes]) -> Callable[[str], dict[str, Row]]:
+    """The whole network, then its variants."""
+    return lambda preset: {
+        name: Row(preset, changes) for name, changes in {WHOLE: {}, **variants}.items()
+    }
+
+
+def _repairs(preset: str) -> dict[str, Row]:
+    back = {f"without {name}": Row(preset, change) for name, change in REPAIRS.items()}
+    return {WHOLE: Row(preset, {}), "mean pooling trained alike": Row("mean_pool", ALIKE), **back}
+
+
+def _baselines(preset: str) -> dict[str, Row]:
+    others = {name: Row("mean_pool", changes) for name, changes in baselines(ALIKE).items()}
+    return {WHOLE: Row(preset, {}), **others}
+
+
+BOTH = ("paper", "repaired")
+STUDIES: dict[str, Study] = {
+    "table5": Study("Table 5: each part taken away or exchanged", BOTH, _rows(TABLE5)),
+    "repairs": Study("each repair put back, one at a time", ("repaired",), _repairs),
+    "groups": Study("Figure 9: each group of attributes left out", BOTH, _rows(WITHOUT)),
+    "graph": Study(
+        "Figure 10: K and the depth of the graph", BOTH, _rows({**NEIGHBOURS, **LAYERS})
+    ),
+    "weights": Study(
+        "Figure 11: the weights of the loss", BOTH, lambda preset: _rows(weights(preset))(preset)
+    ),
+    "baselines": Study("Figures 5-7: CMC curves against mean pooling", BOTH, _baselines),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A trial's place in a study."""
+
+    variant: str
+    preset: str
+    trial: Trial
+
+
+def lines_of(
+    name: str,
+    presets: Sequence[str] = (),
+    seeds: Sequence[int] = (0,),
+    setting: Setting | None = None,
+    only: str | None = None,
+) -> list[Line]:
+    """Every trial of study `name`, seed by seed.
+
+    A row that changes nothing at this size shares the trial of the preset as it is, and rows of
+    different studies share trials. only: a regular expression for the rows, beside `WHOLE`.
+    ValueError for a study or a row that does not exist.
+    """
+    if name not in STUDIES:
+        raise ValueError(f"study {name!r} is not known; choose from {', '.join(STUDIES)}")
+    setting = setting or Setting()
+    lines = []
+    for seed in seeds:
+        for preset in presets or STUDIES[name].presets:
+            rows = STUDIES[name].rows(preset)
+            chosen = [row for row in rows if row == WHOLE or re.search(only or "", row)]
+            if only and len(chosen) == 1:
+                raise ValueError(f"no row is called {only!r}; there are {', '.join(rows)}")
+            for row in chosen:
+                start, changes = rows[row]
+                changes = departures(start, changes, setting.base)
+                own = row if start == preset else row.removeprefix("mean pooling").strip()
+                trial = f"{start}-{own}" if changes else start
+                lines.append(Line(row, preset, Trial(trial, start, seed, changes)))
+    return lines
+
+
+def run_study(
+    name: str,
+    out: str | Path,
+    presets: Sequence[str] = (),
+    seeds: int = 1,
+    setting: Setting | None = None,
+    jobs: int = 1,
+    only: str | None = None,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Run study `name`; what an interrupted call finished is not done again.
+
+    Writes to `out`: NAME.csv, one row a (preset, variant, seed); NAME.json, the same with CMC
+    curves, settings, command and revision; trials/, a folder a trial, shared by all studies there.
+    Returns what `read_study` gives.
+    """
+    if min(seeds, jobs) < 1:
+        raise ValueError(f"seeds is {seeds} and jobs is {jobs}; at least 1 of each")
+    setting, out = setting or Setting(), Path(out)
+    lines = lines_of(name, presets, range(seeds), setting, only)
+    trials = {(line.trial.name, line.trial.seed): line.trial for line in lines}
+    measured = dict(
+        zip(
+            trials,
+            measure_all(list(trials.values()), out / "trials", setting, jobs, progress),
+            strict=True,
+        )
+    )
+    rows, curves = [], []
+    for line in lines:
+        found = measured[line.trial.name, line.trial.seed]
+        head = {"variant": line.variant, "preset": line.preset, "seed": line.trial.seed}
+        rows.append({**head, **found.scores})
+        curves.append([round(share, 5) for share in found.cmc])
+    content = {
+        "study": name,
+        "about": STUDIES[name].about,
+        "setting": asdict(setting),
+        "command": command(),
+        "revision": revision(),
+        "rows": [
+            {**{k: _short(v) for k, v in row.items()}, "cmc": cmc}
+            for row, cmc in zip(rows, curves, strict=True)
+        ],
+    }
+    with replacing(out / f"{name}.json") as part:
+        text = json.dumps(plain(content), indent=1, allow_nan=False, ensure_ascii=False)
+        part.write_text(text + "\n", encoding="utf-8")
+    write_rows(
+        [{k: "" if v != v else v for k, v in row.items()} for row in rows], out / f"{name}.csv"
+    )
+    return read_study(out / f"{name}.json")
+
+
+def read_study(path: str | Path) -> dict[str, Any]:
+    """What `run_study` wrote to NAME.json, null as nan; ValueError if it is something else."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        for row in content["rows"]:
+            row.update({k: math.nan for k, v in row.items() if v is None})
+            if not {"variant", "preset", "seed", "mAP", "rank1"} <= row.keys():
+                raise KeyError("mAP")
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is no result of an experiment; run it again") from error
+    return content
+
+
+def scores(content: dict[str, Any], preset: str, variant: str, measure: str) -> dict[int, float]:
+    """A measure of a row by seed, without what is nan."""
+    return {
+        row["seed"]: row[measure]
+        for row in content["rows"]
+        if (row["preset"], row["variant"]) == (preset, variant)
+        and not math.isnan(row.get(measure, math.nan))
+    }
+
+
+def _short(value: Any) -> Any:
+    return round(value, 5) if isinstance(value, float) else value

@@ -1,0 +1,217 @@
+"""Trials: a preset with changes, trained from a seed and measured; kept, resumed, side by side."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache, partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from .data.datasets import load_dataset
+from .data.synthetic import synthped
+from .data.tracklet import Split
+from .experiments import attend, fit_variant, search
+from .files import replacing
+from .losses import Objective
+from .model import W3AN
+from .presets import PRESETS, SMALL, Changes
+from .provenance import command, revision
+from .recipe import Recipe
+from .variants import without_groups
+
+CMC = 20
+"""How many ranks of a curve are kept."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all trials of a study share: the people, and the size they are trained at.
+
+    identities, test_identities: drawn people to train on and to search for (dataset "synthped").
+    dataset, root, protocol, options: a real set, as `load_dataset` takes it; "{seed}" in the
+        protocol's name is the trial's seed, so that ten random halves are ten seeds.
+    base: what brings a preset to its size, before the changes of a trial; {} is the paper's.
+    epochs: None for those of the preset or the base. threads: CPU threads of each trial, on which
+        its numbers depend to the last digit.
+    """
+
+    identities: int = 256
+    test_identities: int = 100
+    epochs: int | None = None
+    threads: int = 1
+    dataset: str = "synthped"
+    root: str | None = None
+    protocol: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    base: Changes = field(default_factory=lambda: SMALL)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One model to be trained and measured, under a name, from a seed."""
+
+    name: str
+    preset: str
+    seed: int
+    changes: Changes = field(default_factory=dict)
+
+
+class Measured(NamedTuple):
+    """What came of a trial: scores by name (nan where there is none), its CMC curve, its log."""
+
+    scores: dict[str, float]
+    cmc: list[float]
+    rows: list[dict[str, float]]
+
+
+def people(setting: Setting, seed: int) -> Split:
+    """The people of a trial. Of drawn ones half the training tracklets are occluded, and every
+    test tracklet is; each seed draws its own."""
+    if setting.dataset == "synthped":
+        return _drawn(setting.identities, setting.test_identities, seed)
+    protocol = setting.protocol and setting.protocol.format(seed=seed)
+    return load_dataset(setting.dataset, setting.root, protocol, **setting.options)
+
+
+@lru_cache(maxsize=1)
+def _drawn(identities: int, test_identities: int, seed: int) -> Split:
+    return synthped(
+        identities, test_identities, seed=seed, occlusion="mixed", test_occlusion="heavy"
+    )
+
+
+def departures(preset: str, changes: Changes, base: Changes) -> Changes:
+    """Those of `changes` that change anything, given what the preset and the base already say."""
+    owners: dict[str, Callable[..., Any]] = {"model": W3AN, "objective": Objective}
+    owners["recipe"] = Recipe
+    out: Changes = {}
+    for part, values in changes.items():
+        known = inspect.signature(owners[part]).parameters if part in owners else {}
+        now = {name: parameter.default for name, parameter in known.items()}
+        now.update({**PRESETS[preset].get(part, {}), **base.get(part, {})})
+        left = {k: v for k, v in values.items() if k not in now or now[k] != v}
+        if left:
+            out[part] = left
+    return out
+
+
+def measure(trial: Trial, out: Path, setting: Setting, device: str = "cpu") -> Measured:
+    """Train, search and audit one trial in `out/NAME-SEED`, or read what is there already.
+
+    The folder keeps `result.json` and `model.pt`. A trial that was interrupted goes on from its
+    last epoch; one of other settings is done anew.
+    """
+    folder = out / f"{trial.name}-{trial.seed}"
+    done, begun = folder / "result.json", folder / "begun.json"
+    asked = plain(
+        {
+            "setting": asdict(setting),
+            "device": torch.device(device).type,
+            "preset": PRESETS[trial.preset],
+            "changes": trial.changes,
+        }
+    )
+    kept = _read(done)
+    if all(kept.get(key) == value for key, value in asked.items()):
+        scores = {k: math.nan if v is None else v for k, v in kept["scores"].items()}
+        return Measured(scores, kept["cmc"], kept["rows"])
+    resume = _read(begun) == asked and (folder / "last.pt").is_file()
+    if not resume:
+        (folder / "last.pt").unlink(missing_ok=True)
+        _write(asked, begun)
+    torch.set_num_threads(setting.threads)
+    started = time.monotonic()
+    split = people(setting, trial.seed)
+    changes = {part: dict(values) for part, values in trial.changes.items()}
+    train = split.train
+    if left_out := changes.pop("labels", {}).get("without"):
+        train = without_groups(train, left_out)
+    if setting.epochs:
+        changes["recipe"] = {**changes.get("recipe", {}), "epochs": setting.epochs}
+    model, rows = fit_variant(
+        trial.preset, train, trial.seed, changes, folder, resume, False, setting.base, device
+    )
+    ranking = search(model, split)
+    scores = {"mAP": ranking.mean_ap, **{f"rank{r}": ranking.rank(r) for r in (1, 5, 20)}}
+    if all(t.truth is not None for t in split.gallery):
+        scores |= attend(model, split.gallery)
+    model.save_pretrained(folder / "model.pt")
+    measured = Measured(scores, ranking.cmc[:CMC].tolist(), rows)
+    seconds = round(time.monotonic() - started, 1)
+    origin = {"seconds": seconds, "command": command(), "revision": revision()}
+    _write({**asked, **origin, "protocol": split.name, **measured._asdict()}, done)
+    for spent in (begun, folder / "last.pt"):
+        spent.unlink(missing_ok=True)
+    return measured
+
+
+def measure_all(
+    trials: Sequence[Trial],
+    out: Path,
+    setting: Setting,
+    jobs: int = 1,
+    progress: bool = True,
+) -> list[Measured]:
+    """Every trial in order, `jobs` at a time, on the GPUs in turn if there are any; what an
+    interrupted study finished is kept."""
+    places = [f"cuda:{i}" for i in range(torch.cuda.device_count())] or ["cpu"]
+    devices = [places[i % len(places)] for i in range(len(trials))]
+    with ExitStack() as stack:
+        do: Callable[..., Iterable[Measured]] = map
+        if jobs > 1:
+            do = stack.enter_context(ProcessPoolExecutor(jobs, get_context("spawn"))).map
+        one = partial(_measure_at, out=out, setting=setting)
+        found = do(one, trials, devices)
+        return list(tqdm(found, total=len(trials), desc="models", disable=not progress))
+
+
+def _measure_at(trial: Trial, device: str, out: Path, setting: Setting) -> Measured:
+    return measure(trial, out, setting, device)
+
+
+def jobs_there_are(threads: int) -> int:
+    """How many trials run well side by side here: one a GPU, or as many as the cores allow."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return torch.cuda.device_count() or max((cores or 1) // max(threads, 1), 1)
+
+
+def summary(values: Sequence[float]) -> dict[str, Any]:
+    """Mean, spread (standard deviation, 0 for one value) and the values themselves."""
+    array = np.asarray(values, dtype=float)
+    spread = float(array.std(ddof=1)) if len(array) > 1 else 0.0
+    return {"mean": float(array.mean()), "spread": spread, "seeds": array.tolist()}
+
+
+def plain(content: Any) -> Any:
+    """As JSON holds it: a class by its name, nan as null."""
+    if isinstance(content, dict):
+        return {str(k): plain(v) for k, v in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [plain(v) for v in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return None
+    if content is None or isinstance(content, (bool, int, float, str)):
+        return content
+    return getattr(content, "__qualname__", str(content))
+
+
+def _write(content: Any, path: Path) -> None:
+    with replacing(path) as part:
+        part.write_text(json.dumps(plain(content), allow_nan=False), encoding="utf-8")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
