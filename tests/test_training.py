@@ -62,8 +62,9 @@ class At(Objective):
         attributes: Tensor,
         covered: Tensor | None = None,
         foreign: Tensor | None = None,
+        gather: Callable[[Tensor], Tensor] = lambda own: own,
     ) -> Terms:
-        terms = super().terms(output, identity, attributes, covered, foreign)
+        terms = super().terms(output, identity, attributes, covered, foreign, gather)
         self._left[0] -= 1  # type: ignore[attr-defined]
         if self._left[0]:  # type: ignore[attr-defined]
             return terms
@@ -175,6 +176,7 @@ def test_the_log_has_every_term_raw_and_weighted(tiny: Build, crowd: Crowd, tmp_
     for row in rows:
         assert row.keys() == {
             *("epoch", "step", "lr", "loss", "beta_mean", "beta_spread"),
+            *("alpha_entropy", "gradient_norm"),
             *weights,
             *(f"{name}_weighted" for name in weights),
         }
@@ -182,6 +184,8 @@ def test_the_log_has_every_term_raw_and_weighted(tiny: Build, crowd: Crowd, tmp_
             assert row[f"{name}_weighted"] == pytest.approx(weight * row[name], rel=1e-5)
         assert row["loss"] == pytest.approx(sum(row[f"{n}_weighted"] for n in weights), rel=1e-5)
         assert row["lr"] == QUICK.rate(int(row["epoch"]), row["step"] / 2)
+        assert 0 < row["alpha_entropy"] <= 1
+        assert row["gradient_norm"] > 0
 
 
 def test_guiding_starts_when_the_recipe_says(tiny: Build, crowd: Crowd) -> None:
@@ -293,16 +297,27 @@ def test_weights_that_are_not_finite_never_replace_good_ones(
     tiny: Build, crowd: Crowd, tmp_path: Path
 ) -> None:
     """A finite loss may have a gradient that is not: √0 in the last step of the second epoch."""
+    people = crowd(8)
 
     def poison(terms: Terms) -> Terms:
         raw, weight = terms["cam"]
         return {**terms, "cam": (raw + (raw - raw.detach()).sqrt(), weight)}
 
-    with pytest.raises(FloatingPointError, match=r"a weight is not finite after step 4 .*rate"):
-        go(tiny(identities=8), crowd(8), At.call(4, poison), QUICK, tmp_path)
+    with pytest.raises(FloatingPointError, match=r"gradient_norm is nan at epoch 1, step 1 .*rate"):
+        go(tiny(identities=8), people, At.call(4, poison), QUICK, tmp_path)
     saved = load_plain(tmp_path / "last.pt")
     assert saved["epoch"] == 1
     assert all(v.isfinite().all() for v in saved["model"].values())
+
+
+def test_a_step_to_infinity_is_not_saved(tiny: Build, crowd: Crowd, tmp_path: Path) -> None:
+    """The only step of an epoch may be finite in its loss and gradient, and not in its weights."""
+    recipe = dataclasses.replace(
+        QUICK, batch=8, people=8, epochs=2, lr=3e38, schedule="step", last=0
+    )
+    with pytest.raises(FloatingPointError, match=r"a weight is not finite after step 1 .*rate"):
+        go(tiny(identities=8), crowd(8), recipe=recipe, out=tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("closed")])

@@ -15,9 +15,12 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 def normalise(frames: Tensor) -> Tensor:
     """uint8, or float in [0, 1], `[..., 3, H, W]` -> float by ImageNet's mean and deviation."""
     pixels = frames.float() / 255 if frames.dtype == torch.uint8 else frames
-    mean = torch.tensor(IMAGENET_MEAN, device=frames.device)[:, None, None]
-    std = torch.tensor(IMAGENET_STD, device=frames.device)[:, None, None]
-    return (pixels - mean) / std
+    return (pixels - _channels(IMAGENET_MEAN, frames)) / _channels(IMAGENET_STD, frames)
+
+
+def _channels(values: tuple[float, ...], like: Tensor) -> Tensor:
+    """`[3, 1, 1]` filled on the device: a copy from the host would make it wait."""
+    return torch.cat([torch.full((1, 1, 1), value, device=like.device) for value in values])
 
 
 def fit(frames: Tensor, size: Size) -> Tensor:

@@ -5,6 +5,7 @@ Eq. 8 is in `san`, Eq. 11 in `tan`. Labels with a negative value are unknown and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -51,7 +52,9 @@ def attribute_loss(
         difference,
         target.clamp_min(0).to(logits.dtype),
         reduction="none",
-        pos_weight=torch.as_tensor(positive_weight, dtype=logits.dtype, device=logits.device),
+        pos_weight=positive_weight.to(logits)
+        if isinstance(positive_weight, Tensor)
+        else logits.new_full((), positive_weight),
     )
     frame = terms.sum(-1)
     if reduction == "mean":
@@ -154,11 +157,14 @@ class Objective:
         attributes: Tensor,
         covered: Tensor | None = None,
         foreign: Tensor | None = None,
+        gather: Callable[[Tensor], Tensor] = lambda own: own,
     ) -> dict[str, tuple[Tensor, float]]:
         """Every term as (raw value, weight), by name.
 
         identity `[B]` labels 0..I-1; attributes `[B, A]`; covered and foreign
         `[B, T, H, W]`, see `data.augment.Augmented`.
+        gather: `[B, ...]` of this process -> those of all processes, with gradient, for the two
+            terms that compare clips or are no mean over them; see `distributed`.
         """
         cam = self.identity_task * identity_loss(output.identity_logits, identity)
         if self.attribute_task:
@@ -176,8 +182,8 @@ class Objective:
             ),
             "triplet": (
                 triplet_loss(
-                    output.embedding,
-                    identity,
+                    gather(output.embedding),
+                    gather(identity),
                     self.triplet_margin,
                     self.triplet_anchors,
                     self.triplet_normalise,
@@ -197,7 +203,9 @@ class Objective:
             terms["map"] = (attention_to_map(output.alpha, target), self.map_weight)
         if self.order_weight and covered is not None:
             terms["order"] = (
-                covered_order(output.beta, covered_share(covered), self.order_margin),
+                covered_order(
+                    gather(output.beta), gather(covered_share(covered)), self.order_margin
+                ),
                 self.order_weight,
             )
         if self.avoid_weight and foreign is not None:

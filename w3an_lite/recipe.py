@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from .data.augment import Augment
 from .data.tracklet import Size
-from .model import W3AN
 from .presets import preset
 
 
@@ -25,6 +25,7 @@ class Recipe:
     guide_after: epochs before α is guided by the maps (Eq. 8 or its repair).
     load_size: (H, W) frames are read at, before the crop; None as they are.
     crop, pad, flip, colour, erase, paste, surround: see `data.augment.Augment`.
+    workers: processes that read batches ahead; what is read does not depend on them.
     """
 
     epochs: int = 300
@@ -65,12 +66,14 @@ class Recipe:
         """The recipe of a preset, with `changes` to its arguments."""
         return cls(**{**preset(name, "recipe"), **changes})
 
-    def optimise(self, model: W3AN) -> torch.optim.Optimizer:
+    def optimise(self, model: nn.Module, fused: bool = False) -> torch.optim.Optimizer:
+        """The optimiser; fused: its step as one kernel (PyTorch chooses otherwise)."""
+        options: dict[str, Any] = {"lr": self.lr, "weight_decay": self.weight_decay}
+        if fused:
+            options["fused"] = True
         if self.optimiser == "adamw":
-            return torch.optim.AdamW(model.parameters(), self.lr, weight_decay=self.weight_decay)
-        return torch.optim.SGD(
-            model.parameters(), self.lr, momentum=self.momentum, weight_decay=self.weight_decay
-        )
+            return torch.optim.AdamW(model.parameters(), **options)
+        return torch.optim.SGD(model.parameters(), momentum=self.momentum, **options)
 
     @property
     def augment(self) -> Augment:

@@ -1,4 +1,4 @@
-"""One training loop: progress, a log of every term, a checkpoint every epoch, resume.
+"""One training loop: progress, a log of every term, checkpoints, resume; one process or many.
 
 Algorithm 1 of the paper, with its schedule of Sec. 4.2 as the defaults of `Recipe`.
 """
@@ -6,30 +6,32 @@ Algorithm 1 of the paper, with its schedule of Sec. 4.2 as the defaults of `Reci
 from __future__ import annotations
 
 import logging
-import math
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
+from .checkpoint import Row
 from .data.sampling import Batches
-from .data.tracklet import Clips, Tracklet
-from .files import load_plain, load_weights, save_plain, write_rows
-from .frames import fit
-from .losses import Objective, total
-from .model import W3AN, W3ANOutput
+from .data.tracklet import DataError, Tracklet
+from .distributed import Ranks, whole_batch_norms
+from .losses import Objective
+from .model import W3AN
+from .reading import HeldFrames, fits, read_ahead
 from .recipe import Recipe
+from .run import LAST, Judge, Run
+from .runlog import RunLog
+from .speed import Speed
 
 log = logging.getLogger(__name__)
+
+COLLECT = 50
+"""Steps after which the log is brought from the device, and many processes agree to stop."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -45,21 +47,109 @@ def train(
     resume: bool = False,
     device: str | torch.device = "cpu",
     progress: bool = True,
-) -> list[dict[str, float]]:
+    *,
+    speed: Speed | None = None,
+    judge: Judge | None = None,
+    evaluate_every: int = 0,
+    save_every: int = 1,
+    tensorboard: bool = False,
+) -> list[Row]:
     """Train `model` in place on `tracklets`; returns the log, one row a step.
 
-    out: folder for `log.csv` and `last.pt`, written after each epoch under a temporary name and
-        renamed; an earlier run's are never overwritten. resume: go on from `out/last.pt`; on the
-        CPU to the same weights, bit for bit.
+    out: folder for `log.csv` and `last.pt`, written every `save_every` epochs under a temporary
+        name and renamed; an earlier run's are never overwritten. resume: go on from `out/last.pt`;
+        on the CPU to the same weights, bit for bit.
+    speed: what to switch on or off of `Speed`.
+    judge: evaluates the model after every `evaluate_every` epochs and at the end; its scores go to
+        `evaluations.csv`, the weights with the best mAP to `best.pt`. tensorboard: see `RunLog`.
 
-    Ctrl-C and SIGTERM finish the step, save, and raise `Stopped`. Raises FloatingPointError naming
+    Within a process group (torchrun) every process calls this with the same arguments and takes its
+    share of each batch, see `distributed`; the first one writes.
+
+    Ctrl-C and SIGTERM finish the step (many processes: the next `COLLECT` steps), save, and raise
+    `Stopped`. A frame that cannot be read saves too, and raises DataError. FloatingPointError names
     term, step and tracklets when a loss is not finite (what was saved stays); ValueError when the
-    model has another number of identities than the tracklets, or the checkpoint is of another run.
+    model has another number of identities than the tracklets, or the checkpoint is of another run;
+    OSError when `out` cannot be written.
     """
-    objective, recipe = objective or Objective(), recipe or Recipe()
+    objective, recipe, ranks = objective or Objective(), recipe or Recipe(), Ranks.now()
     batches = Batches(
         tracklets, recipe.batch, recipe.people, model.clip_length, recipe.load_size, recipe.seed
     )
+    _check(model, batches, objective, recipe, ranks)
+    folder = Path(out) if out else None
+    if folder is not None and not resume:
+        if (folder / LAST).exists():
+            raise ValueError(
+                f"{folder / LAST} is of an earlier run: resume it, or choose another folder"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+    device = torch.device(device)
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", torch.cuda.current_device())
+    speed = (speed or Speed()).on(device, ranks)
+    model.to(device).train()
+    optimiser = recipe.optimise(model, fused=bool(speed.fused))
+    events = RunLog(None)
+    run = Run(model, model, optimiser, objective, recipe, folder, ranks, speed, events)
+    if resume:
+        run.load()
+    length = len(batches)
+    last = recipe.epochs * length
+
+    def due(epoch: int) -> bool:
+        return epoch == recipe.epochs or bool(evaluate_every and not epoch % evaluate_every)
+
+    with ExitStack() as stack:
+        if ranks.first:
+            run.log = RunLog(folder, tensorboard, len(run.rows))
+            stack.callback(run.log.close)
+        run.log.write(run.rows, run.evaluations)  # a run killed after last.pt left an older log
+        stack.enter_context(whole_batch_norms(model, ranks, device))
+        stack.enter_context(speed.applied(model.backbone, model.san))
+        run.network = ranks.wrap(model, device)
+        hold = fits(tracklets, recipe.load_size, device) if speed.hold is None else speed.hold
+        shown = progress and ranks.first
+        held = HeldFrames(tracklets, recipe.load_size, device, shown) if hold else None
+        bar = stack.enter_context(
+            tqdm(total=last, initial=len(run.rows), desc="training", unit="step", disable=not shown)
+        )
+        stop = stack.enter_context(_stop_requests())
+        judged = {scores["epoch"] for scores in run.evaluations}
+        at_end = run.epoch and not run.first_step and run.epoch not in judged
+        if judge and at_end and due(run.epoch):
+            run.evaluate(judge, run.epoch)  # stopped between an epoch's end and its evaluation
+            run.save(run.epoch, 0)
+        steps = range(run.epoch * length + run.first_step, last)
+        for k, batch in read_ahead(batches, steps, device, recipe.workers, ranks, held):
+            epoch, step = divmod(k, length)
+            if isinstance(batch, DataError):
+                run.collect()
+                if ranks.size == 1:
+                    run.save(epoch, step)
+                raise DataError(f"{batch}{run.kept}")
+            run.step(epoch, step, length, batch)
+            bar.update()
+            done, asked = step + 1 == length, ranks.size == 1 and stop.is_set()
+            if done or asked or k % COLLECT == COLLECT - 1:
+                run.collect()
+                asked = ranks.any(stop.is_set(), device)
+                frames = (bar.format_dict["rate"] or 0) * recipe.batch * model.clip_length
+                bar.set_postfix(loss=f"{run.rows[-1]['loss']:.3f}", frames=f"{frames:,.0f}/s")
+            if judge and done and not asked and due(epoch + 1):
+                run.evaluate(judge, epoch + 1)
+            if asked or (done and ((epoch + 1) % save_every == 0 or k + 1 == last)):
+                run.save(epoch + done, 0 if done else step + 1)
+            if asked:
+                raise Stopped(f"stopped at epoch {epoch}, step {step}; go on with resume")
+    model.eval()
+    return run.rows
+
+
+def _check(
+    model: W3AN, batches: Batches, objective: Objective, recipe: Recipe, ranks: Ranks
+) -> None:
+    """ValueError when these do not go together."""
     if model.identities != len(batches.identities):
         raise ValueError(
             f"the model has {model.identities} identities, the tracklets "
@@ -71,164 +161,17 @@ def train(
         )
     if objective.avoid_weight and not (recipe.paste or recipe.surround):
         raise ValueError("avoid_weight needs foreign pixels; set paste or surround above 0")
-    labels = {len(t.attributes) for t in tracklets if t.attributes is not None}
-    if labels - {model.attributes}:
+    widths = {len(t.attributes) for t in batches.tracklets if t.attributes is not None}
+    if widths - {model.attributes}:
         raise ValueError(
-            f"the model has {model.attributes} attributes, the tracklets {sorted(labels)}; "
+            f"the model has {model.attributes} attributes, the tracklets {sorted(widths)}; "
             "build the model with that number"
         )
-    model.to(device).train()
-    optimiser = recipe.optimise(model)
-    run = _Run(model, optimiser, objective, recipe, Path(out) if out else None)
-    if resume:
-        run.load()
-    elif out:
-        if (Path(out) / "last.pt").exists():
-            raise ValueError(
-                f"{Path(out) / 'last.pt'} is of an earlier run: resume it, or choose another folder"
-            )
-        Path(out).mkdir(parents=True, exist_ok=True)
-
-    steps, done_before = recipe.epochs * len(batches), len(run.rows)
-    bar = tqdm(total=steps, initial=done_before, desc="training", unit="step", disable=not progress)
-    with bar, _stop_requests() as stop:
-        for epoch in range(run.epoch, recipe.epochs):
-            pending: list[tuple[dict[str, Tensor | float], list[str]]] = []
-            for step, (clips, names) in run.remaining(batches, epoch):
-                pending.append((run.step(epoch, step, len(batches), clips), names))
-                bar.update()
-                done = step + 1 == len(batches)
-                if done or stop.is_set() or step % 50 == 49:
-                    run.collect(pending)
-                    bar.set_postfix(loss=f"{run.rows[-1]['loss']:.3f}")
-                    pending.clear()
-                if stop.is_set():
-                    run.save(epoch + done, 0 if done else step + 1)
-                    raise Stopped(f"stopped at epoch {epoch}, step {step}; go on with resume")
-            run.save(epoch + 1, 0)
-    model.eval()
-    return run.rows
-
-
-class _Run:
-    """A training run's state: what a checkpoint holds and what a step changes."""
-
-    def __init__(
-        self,
-        model: W3AN,
-        optimiser: torch.optim.Optimizer,
-        objective: Objective,
-        recipe: Recipe,
-        out: Path | None,
-    ) -> None:
-        self.model, self.optimiser = model, optimiser
-        self.objective, self.recipe, self.out = objective, recipe, out
-        self.epoch = self.first_step = 0
-        self.rows: list[dict[str, float]] = []
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What must not change between a run and its resumption, as plain values."""
-        recipe = {k: v for k, v in asdict(self.recipe).items() if k != "workers"}
-        return {"recipe": recipe, "objective": asdict(self.objective), "model": self.model.config}
-
-    def remaining(
-        self, batches: Batches, epoch: int
-    ) -> Iterator[tuple[int, tuple[Clips, list[str]]]]:
-        """(step, batch) from where this epoch was left, read ahead by the recipe's workers."""
-        steps = range(self.first_step, len(batches))
-        self.first_step = 0
-        loader = DataLoader(
-            batches.at(epoch), batch_size=None, sampler=steps, num_workers=self.recipe.workers
+    if recipe.people % ranks.size:
+        raise ValueError(
+            f"{recipe.people} people a batch do not divide among {ranks.size} processes; start a "
+            "number of processes that divides people (P)"
         )
-        return zip(steps, loader, strict=True)
-
-    def step(self, epoch: int, step: int, steps: int, clips: Clips) -> dict[str, Tensor | float]:
-        """One step of gradient descent; returns the row of the log, its losses still tensors."""
-        device = self.model.device
-        rate = self.recipe.rate(epoch, step / steps)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        # one seed a step: what is drawn does not depend on where training was taken up again
-        seed = (self.recipe.seed * 1_000_003 + epoch) * 1_000_003 + step
-        generator = torch.Generator(device).manual_seed(seed % 2**63)
-        frames, covered, foreign = self.recipe.augment(clips.frames.to(device), generator)
-        identity, attributes = clips.identity.to(device), clips.attributes.to(device)
-        guided = self.objective.needs_maps and epoch >= self.recipe.guide_after
-        output: W3ANOutput = self.model(
-            fit(frames, self.model.size),
-            identity,
-            attributes,
-            guided and self.objective.san_weight > 0,
-        )
-        terms = self.objective.terms(output, identity, attributes, covered, foreign)
-        if not guided:
-            terms.pop("map", None)
-        loss = total(terms)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimiser.step()
-        row: dict[str, Tensor | float] = {"epoch": epoch, "step": step, "lr": rate}
-        for name, (raw, weight) in terms.items():
-            row[name] = raw.detach()
-            row[f"{name}_weighted"] = raw.detach() * weight
-        row["loss"] = loss.detach()
-        row["beta_mean"] = output.beta.detach().mean()
-        row["beta_spread"] = output.beta.detach().std()
-        return row
-
-    def collect(self, pending: list[tuple[dict[str, Tensor | float], list[str]]]) -> None:
-        """Bring rows from the device, all at once, and stop at a loss that is not finite."""
-        for row, names in pending:
-            plain = {k: float(v) for k, v in row.items()}
-            bad = [k for k, v in plain.items() if not math.isfinite(v)]
-            if bad:
-                kept = f"; {self.out / 'last.pt'} holds the last good state" if self.out else ""
-                raise FloatingPointError(
-                    f"{bad[0]} is {plain[bad[0]]} at epoch {plain['epoch']:.0f}, step "
-                    f"{plain['step']:.0f} (batch: {', '.join(names)}); lower the learning "
-                    f"rate {plain['lr']:.2g} or look at these tracklets{kept}"
-                )
-            self.rows.append(plain)
-
-    def save(self, epoch: int, step: int) -> None:
-        if self.out is None:
-            return
-        if not all(value.isfinite().all() for value in self.model.state_dict().values()):
-            raise FloatingPointError(
-                f"a weight is not finite after step {len(self.rows)} (epoch {epoch}, step {step} "
-                f"would be next); lower the learning rate; {self.out / 'last.pt'} was not touched"
-            )
-        checkpoint = {
-            "settings": self.settings,
-            "epoch": epoch,
-            "step": step,
-            "rows": self.rows,
-            "model": self.model.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-        }
-        save_plain(checkpoint, self.out / "last.pt")
-        write_rows(self.rows, self.out / "log.csv")
-
-    def load(self) -> None:
-        if self.out is None:
-            raise ValueError("resume needs the folder of the run; give out")
-        checkpoint = load_plain(self.out / "last.pt")
-        if "settings" not in checkpoint:
-            raise ValueError(f"{self.out / 'last.pt'} is no checkpoint of a training run")
-        for group, settings in self.settings.items():
-            before = checkpoint["settings"][group]
-            for name, value in settings.items():
-                if before.get(name) != value:
-                    raise ValueError(
-                        f"{self.out / 'last.pt'} is of another run: {group} {name} was "
-                        f"{before.get(name)!r}, now {value!r}; resume with the settings it was "
-                        "started with, or choose another folder"
-                    )
-        load_weights(self.model, checkpoint["model"], self.out / "last.pt")
-        self.optimiser.load_state_dict(checkpoint["optimiser"])
-        self.epoch, self.first_step = checkpoint["epoch"], checkpoint["step"]
-        self.rows = checkpoint["rows"]
 
 
 @contextmanager

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from .attributes import NAMES
+from .store import StoreFrames, read_together
 from .tracklet import UNKNOWN, Clips, DataError, Size, Tracklet
 
 
@@ -38,20 +41,15 @@ def load_clips(
     labels: Sequence[int],
     indices: Sequence[NDArray[np.int64]],
     size: Size | None = None,
+    frames: Tensor | None = None,
 ) -> Clips:
     """Read the frames `indices[i]` of each tracklet; all index arrays have one length T.
 
-    visibility and masks come along when every tracklet knows them and `size` does not resize.
+    frames: `[B, T, 3, H, W]` when they are read already. visibility and masks come along when
+    every tracklet knows them and `size` does not resize.
     """
-    pairs = list(zip(tracklets, indices, strict=True))
-    read = [t.frames.read(i, size) for t, i in pairs]
-    for tracklet, pixels in zip(tracklets, read, strict=True):
-        if pixels.shape[-2:] != read[0].shape[-2:]:
-            raise DataError(
-                f"{tracklet.name or tracklet} is {pixels.shape[-2:]} (H, W), the first tracklet "
-                f"{read[0].shape[-2:]}; give a size to resize them to (load_size of the recipe)"
-            )
-    frames = np.stack(read)
+    if frames is None:
+        frames = torch.from_numpy(_read_frames(tracklets, indices, size))
     unknown = np.full(len(NAMES), UNKNOWN, np.float32)
     attributes = np.stack([unknown if t.attributes is None else t.attributes for t in tracklets])
     visibility = mask = None
@@ -59,16 +57,45 @@ def load_clips(
     if all(truth is not None for truth in truths):
         seen = [(truth, i) for truth, i in zip(truths, indices, strict=True) if truth is not None]
         visibility = torch.from_numpy(np.stack([truth.visibility[i] for truth, i in seen]))
-        if all(truth.mask.shape[-2:] == frames.shape[-2:] for truth, _ in seen):
+        if all(truth.mask.shape[-2:] == tuple(frames.shape[-2:]) for truth, _ in seen):
             mask = torch.from_numpy(np.stack([truth.mask[i] for truth, i in seen]))
     return Clips(
-        frames=torch.from_numpy(frames),
+        frames=frames,
         identity=torch.tensor(list(labels)),
         camera=torch.tensor([t.camera for t in tracklets]),
         attributes=torch.from_numpy(attributes),
         visibility=visibility,
         mask=mask,
     )
+
+
+def _read_frames(
+    tracklets: Sequence[Tracklet], indices: Sequence[NDArray[np.int64]], size: Size | None
+) -> NDArray[np.uint8]:
+    stores = {id(t.frames.store) for t in tracklets if isinstance(t.frames, StoreFrames)}
+    if len(stores) == 1 and all(isinstance(t.frames, StoreFrames) for t in tracklets):
+        return read_together([t.frames for t in tracklets], indices, size)  # in one go
+    read = [t.frames.read(i, size) for t, i in zip(tracklets, indices, strict=True)]
+    for tracklet, pixels in zip(tracklets, read, strict=True):
+        if pixels.shape[-2:] != read[0].shape[-2:]:
+            raise DataError(
+                f"{tracklet.name or tracklet} is {pixels.shape[-2:]} (H, W), the first tracklet "
+                f"{read[0].shape[-2:]}; give a size to resize them to (load_size of the recipe)"
+            )
+    return np.stack(read)
+
+
+class Plan(NamedTuple):
+    """Which clips make up a batch: tracklets, their labels 0..I-1, and frame numbers `[T]`."""
+
+    tracklets: list[Tracklet]
+    labels: list[int]
+    indices: list[NDArray[np.int64]]
+
+    def part(self, rank: int, size: int) -> Plan:
+        """The share of process `rank` of `size`, one stretch of the batch."""
+        each = len(self.tracklets) // size
+        return Plan(*(some[rank * each : (rank + 1) * each] for some in self))
 
 
 class Batches(Dataset[tuple[Clips, list[str]]]):
@@ -118,7 +145,8 @@ class Batches(Dataset[tuple[Clips, list[str]]]):
     def __len__(self) -> int:
         return len(self.identities) // self.people
 
-    def __getitem__(self, step: int) -> tuple[Clips, list[str]]:
+    def plan(self, step: int) -> Plan:
+        """What step `step` of this epoch holds, before a frame is read."""
         if not 0 <= step < len(self):
             raise IndexError(step)
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.identities)
@@ -129,5 +157,8 @@ class Batches(Dataset[tuple[Clips, list[str]]]):
             picks = random_frames(len(own), self.each, rng)
             chosen += [self.tracklets[own[k]] for k in picks]
         indices = [random_frames(len(t), self.clip_length, rng) for t in chosen]
-        labels = [self.label[t.identity] for t in chosen]
-        return load_clips(chosen, labels, indices, self.size), [t.name for t in chosen]
+        return Plan(chosen, [self.label[t.identity] for t in chosen], indices)
+
+    def __getitem__(self, step: int) -> tuple[Clips, list[str]]:
+        plan = self.plan(step)
+        return load_clips(*plan, self.size), [t.name for t in plan.tracklets]

@@ -1,0 +1,219 @@
+"""A training run: what a step changes, what a checkpoint holds, and what is logged of both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .checkpoint import (
+    FORM,
+    Row,
+    generator_states,
+    pack_rows,
+    read_checkpoint,
+    revision,
+    set_generator_states,
+    unpack_rows,
+)
+from .distributed import Ranks
+from .files import load_weights, save_plain
+from .frames import fit
+from .losses import Objective, total
+from .model import W3AN, W3ANOutput
+from .reading import Batch
+from .recipe import Recipe
+from .runlog import RunLog
+from .speed import Speed
+
+LAST, BEST = "last.pt", "best.pt"
+Judge = Callable[[W3AN], "dict[str, Any]"]
+"""Evaluates a model: "protocol", "mAP", "rank1" and more, as `Ranking.summary` gives them."""
+
+
+class Pending(NamedTuple):
+    """A row of the log before it is brought from the device: known values, and `[columns]`."""
+
+    plain: Row
+    columns: list[str]
+    values: Tensor
+    names: list[str]
+
+
+class Run:
+    """One run's state. `network` is what is called: `model`, or `model` among many processes."""
+
+    def __init__(
+        self,
+        model: W3AN,
+        network: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        objective: Objective,
+        recipe: Recipe,
+        out: Path | None,
+        ranks: Ranks,
+        speed: Speed,
+        log: RunLog,
+    ) -> None:
+        self.model, self.network, self.optimiser = model, network, optimiser
+        self.objective, self.recipe, self.out = objective, recipe, out
+        self.ranks, self.speed, self.log = ranks, speed, log
+        self.epoch = self.first_step = 0
+        self.rows: list[Row] = []
+        self.evaluations: list[dict[str, Any]] = []
+        self.pending: list[Pending] = []
+        self.revision = revision() if out else None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What must not change between a run and its resumption, as plain values."""
+        recipe = {k: v for k, v in asdict(self.recipe).items() if k != "workers"}
+        return {"recipe": recipe, "objective": asdict(self.objective), "model": self.model.config}
+
+    @property
+    def kept(self) -> str:
+        """The end of an error's sentence: where the last good state is."""
+        if self.out is None or not (self.out / LAST).exists():
+            return ""
+        return f"; {self.out / LAST} holds the last good state"
+
+    def step(self, epoch: int, step: int, steps: int, batch: Batch) -> None:
+        """One step of gradient descent. Nothing here waits for the device."""
+        device, clips = self.model.device, batch.clips
+        rate = self.recipe.rate(epoch, step / steps)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        # one seed a step: what is drawn does not depend on where training was taken up again,
+        # nor, since every process draws for the whole batch, on how many there are
+        seed = (self.recipe.seed * 1_000_003 + epoch) * 1_000_003 + step
+        generator = torch.Generator(device).manual_seed(seed % 2**63)
+        whole = self.recipe.augment(self.ranks.gather(clips.frames.to(device)), generator)
+        frames, covered, foreign = (self.ranks.share(x) for x in whole)
+        identity, attributes = clips.identity.to(device), clips.attributes.to(device)
+        guided = self.objective.needs_maps and epoch >= self.recipe.guide_after
+        with self.speed.casting(device):
+            output: W3ANOutput = self.network(
+                fit(frames, self.model.size),
+                identity,
+                attributes,
+                guided and self.objective.san_weight > 0,
+            )
+        if self.speed.autocast:
+            output = _float32(output)
+        terms = self.objective.terms(
+            output, identity, attributes, covered, foreign, self.ranks.gather
+        )
+        if not guided:
+            terms.pop("map", None)
+        loss = total(terms)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        row: dict[str, Tensor] = {}
+        for name, (raw, weight) in terms.items():
+            row[name] = raw.detach()
+            row[f"{name}_weighted"] = raw.detach() * weight
+        beta = self.ranks.gather(output.beta.detach())
+        row |= {"loss": loss.detach(), "beta_mean": beta.mean(), "beta_spread": beta.std()}
+        row["alpha_entropy"] = evenness(output.alpha.detach())
+        row["gradient_norm"] = _gradient_norm(self.model)
+        self.optimiser.step()
+        plain = {"epoch": float(epoch), "step": float(step), "lr": rate}
+        self.pending.append(Pending(plain, list(row), torch.stack([*row.values()]), batch.names))
+
+    def collect(self) -> None:
+        """Bring rows from the device, all at once, and stop at a loss that is not finite."""
+        if not self.pending:
+            return
+        values = self.ranks.mean(torch.cat([p.values for p in self.pending])).tolist()
+        first = len(self.rows)
+        for plain, columns, own, names in self.pending:
+            row = {**plain, **dict(zip(columns, values, strict=False))}
+            values = values[len(own) :]
+            bad = [k for k, v in row.items() if not math.isfinite(v)]
+            if bad:
+                raise FloatingPointError(
+                    f"{bad[0]} is {row[bad[0]]} at epoch {row['epoch']:.0f}, step "
+                    f"{row['step']:.0f} (batch: {', '.join(names)}); lower the learning "
+                    f"rate {row['lr']:.2g} or look at these tracklets{self.kept}"
+                )
+            self.rows.append(row)
+        self.pending.clear()
+        self.log.steps(self.rows[first:], first)
+
+    def evaluate(self, judge: Judge, epoch: int) -> None:
+        """Judge the model after `epoch` epochs, in the first process; keep it if it is the best."""
+        if self.ranks.first:
+            best = max((scores["mAP"] for scores in self.evaluations), default=-1.0)
+            scores = {"epoch": epoch, **judge(self.model)}
+            self.evaluations.append(scores)
+            self.log.evaluated(scores, len(self.rows))
+            if self.out is not None and scores["mAP"] > best:
+                self.model.save_pretrained(self.out / BEST)
+        self.model.train()
+
+    def save(self, epoch: int, step: int) -> None:
+        """Write `last.pt` and the log: `step` of `epoch` comes next."""
+        if self.out is None or not self.ranks.first:
+            return
+        weights = self.model.state_dict()
+        if not bool(torch.stack([v.isfinite().all() for v in weights.values()]).all()):
+            raise FloatingPointError(
+                f"a weight is not finite after step {len(self.rows)} (epoch {epoch}, step {step} "
+                f"would be next); lower the learning rate; {self.out / LAST} was not touched"
+            )
+        checkpoint = {
+            "form": FORM,
+            "settings": self.settings,
+            "epoch": epoch,
+            "step": step,
+            "rows": pack_rows(self.rows),
+            "evaluations": self.evaluations,
+            "model": weights,
+            "optimiser": self.optimiser.state_dict(),
+            "generators": generator_states(),
+            "made_with": {
+                "revision": self.revision,
+                "torch": torch.__version__.split("+")[0],
+                "processes": self.ranks.size,
+                **asdict(self.speed),
+            },
+        }
+        save_plain(checkpoint, self.out / LAST)
+        self.log.write(self.rows, self.evaluations)
+
+    def load(self) -> None:
+        """Go on from `last.pt`; see `read_checkpoint` for what is refused."""
+        if self.out is None:
+            raise ValueError("resume needs the folder of the run; give out")
+        path = self.out / LAST
+        checkpoint = read_checkpoint(path, self.settings)
+        load_weights(self.model, checkpoint["model"], path)
+        self.optimiser.load_state_dict(checkpoint["optimiser"])
+        self.epoch, self.first_step = checkpoint["epoch"], checkpoint["step"]
+        self.rows = unpack_rows(checkpoint["rows"])
+        self.evaluations = checkpoint["evaluations"]
+        set_generator_states(checkpoint["generators"])
+
+
+def evenness(alpha: Tensor) -> Tensor:
+    """Entropy of α `[B, T, M, h, w]`, mean of all, as a share of that of an even α: 1 is flat."""
+    one = alpha[:, :, :1] if alpha.stride(2) == 0 else alpha  # one map for all channels
+    entropy = -(one * one.clamp_min(1e-12).log()).sum((-2, -1)).mean()
+    return entropy / math.log(max(alpha.shape[-2] * alpha.shape[-1], 2))
+
+
+def _float32(output: W3ANOutput) -> W3ANOutput:
+    """What the losses read in float32; the cube, which they do not, stays as it is."""
+    return output._replace(
+        **{k: v.float() for k, v in output._asdict().items() if v is not None and k != "cube"}
+    )
+
+
+def _gradient_norm(model: nn.Module) -> Tensor:
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    return torch.stack(torch._foreach_norm(gradients)).norm()
