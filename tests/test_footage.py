@@ -10,6 +10,7 @@ import torch
 
 from w3an_lite.data.tracklet import ArrayFrames, DataError, Tracklet
 from w3an_lite.footage import (
+    could_be_same,
     draw_ranking,
     embed,
     load_embeddings,
@@ -60,6 +61,21 @@ def test_nearest_leaves_the_tracklet_itself_out_and_orders_by_distance(model: W3
     found = nearest(content, top=5)
     assert [list(f.rows) for f in found] == [[1, 2], [0, 2], [0, 1]]
     np.testing.assert_allclose(found[1].distance, [1.0, 10**0.5], rtol=1e-5)
+
+
+def test_tracks_seen_at_once_are_not_one_person() -> None:
+    allowed = could_be_same([1, 5, 6, 20], [5, 9, 30, 25])
+    expected = np.zeros((4, 4), bool)
+    for i, j in ((0, 2), (0, 3), (1, 3)):  # 0 and 1 share frame 5, 3 lies within 2
+        expected[i, j] = expected[j, i] = True
+    np.testing.assert_array_equal(allowed, expected)
+
+
+def test_nearest_finds_only_who_is_allowed(model: W3AN) -> None:
+    content = embed(model, _tracklets(3))
+    allowed = np.array([[True, True, False], [True, False, True], [False, True, False]])
+    assert [sorted(f.rows) for f in nearest(content, 5, allowed)] == [[1], [0, 2], [1]]
+    assert [len(f.distance) for f in nearest(content, 1, ~np.ones((3, 3), bool))] == [0, 0, 0]
 
 
 def test_a_ranking_is_drawn(model: W3AN, tmp_path: Path) -> None:

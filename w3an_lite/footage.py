@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .data.tracklet import DataError, Tracklet
 from .distance import distances
@@ -81,14 +81,35 @@ class Found(NamedTuple):
     distance: NDArray[np.float32]
 
 
-def nearest(embeddings: Embeddings, top: int = 5) -> list[Found]:
-    """For each tracklet the most similar others, by Euclidean distance of the embeddings."""
+def could_be_same(first: ArrayLike, last: ArrayLike) -> NDArray[np.bool_]:
+    """Which of N tracks may show one person: bool `[N, N]`, false where two are seen at once.
+
+    first, last: `[N]`, the first and last frame of each track in the film, both included.
+    """
+    begin, end = np.asarray(first), np.asarray(last)
+    before: NDArray[np.bool_] = end[:, None] < begin[None, :]
+    return before | before.T
+
+
+def nearest(
+    embeddings: Embeddings, top: int = 5, allowed: NDArray[np.bool_] | None = None
+) -> list[Found]:
+    """For each tracklet the most similar others, by Euclidean distance of the embeddings.
+
+    allowed: bool `[N, N]`, whom a row may find (see `could_be_same`); left out, everybody else.
+    """
     if len(embeddings.names) < 2:
         raise DataError("one tracklet alone cannot be ranked; embed a video with at least two")
     distance = distances(embeddings.embedding, embeddings.embedding).numpy().copy()
     np.fill_diagonal(distance, np.inf)
-    order = np.argsort(distance, axis=1, kind="stable")[:, : min(top, len(distance) - 1)]
-    return [Found(rows, distance[i, rows]) for i, rows in enumerate(order)]
+    if allowed is not None:
+        distance[~allowed] = np.inf
+    found = []
+    for row in distance:
+        order = np.argsort(row, kind="stable")[:top]
+        order = order[np.isfinite(row[order])]
+        found.append(Found(order, row[order]))
+    return found
 
 
 def draw_ranking(embeddings: Embeddings, row: int, found: Found, out: str | Path) -> Path:
