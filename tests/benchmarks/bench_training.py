@@ -1,0 +1,215 @@
+"""Steps a second of training, beside the two bare passes of its trunk in the same run.
+
+    python tests/benchmarks/bench_training.py [--preset paper] [--full | --small] [--steps 20]
+
+On a GPU at the paper's size (ResNet-18, 16 clips of 10 frames, 288x144 cropped to 256x128, scaled
+to 224x224), on the CPU small; --full and --small choose. Frames lie on the device already, reading
+them is not measured (`bench_store.py` does). The reference: the trunk alone on as many frames, once
+forward and backward and once forward without gradient, in the same precision and layout, compiled
+alike. The breakdown runs the step itself, cut short after one part after another: each number is
+the difference of two whole loops, and the device is waited for only around a loop. Weights are
+random numbers; the time does not depend on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from w3an_lite import run as run_module
+from w3an_lite.backbone import ResNet18Trunk, frozen_statistics
+from w3an_lite.data.tracklet import Clips
+from w3an_lite.distributed import Ranks
+from w3an_lite.losses import Objective
+from w3an_lite.model import W3AN
+from w3an_lite.presets import PRESETS, SMALL
+from w3an_lite.reading import Batch
+from w3an_lite.recipe import Recipe
+from w3an_lite.run import Run
+from w3an_lite.runlog import RunLog
+from w3an_lite.speed import Speed
+
+PEOPLE, STEPS, SIZE, CLIP, BATCH = 625, 23_400, (224, 224), 10, 16
+"""MARS's training: identities, steps of 300 epochs, and the size of a step."""
+
+
+class Cut(Exception):
+    """The step ends here."""
+
+
+def cut_after(function: Callable[..., Any], call: int = 1) -> Callable[..., Any]:
+    """`function`, but the step ends after its `call`-th call."""
+    calls = 0
+
+    def cut(*args: Any, **options: Any) -> Any:
+        nonlocal calls
+        out = function(*args, **options)
+        calls += 1
+        if calls % call == 0:
+            raise Cut
+        return out
+
+    return cut
+
+
+def stop(*_: Any, **__: Any) -> Any:
+    raise Cut
+
+
+@contextmanager
+def ended(run: Run, part: str) -> Iterator[None]:
+    """Within, `run.step` ends after `part`, a name of `PARTS`; the last is its own end."""
+    model = run.model
+    patches: dict[str, Callable[[], Any]] = {
+        "augment": lambda: patch.object(run, "network", stop),
+        "trunk": lambda: patch.object(model, "_cube", cut_after(model._cube)),
+        "SAN, TAN, graph": lambda: patch.object(model, "gather", cut_after(model.gather)),
+        "heads and maps": lambda: patch.object(model, "maps", cut_after(model.maps)),
+        "second pass": lambda: patch.object(Objective, "terms", stop),
+        "losses": lambda: patch.object(run_module, "total", cut_after(run_module.total)),
+        "backward, log row": lambda: patch.object(run.optimiser, "step", stop),
+    }
+    with patches[part]() if part in patches else ExitStack():
+        yield
+
+
+PARTS = (
+    "augment", "trunk", "SAN, TAN, graph", "heads and maps", "second pass", "losses",
+    "backward, log row", "optimiser",
+)  # fmt: skip
+
+
+def seconds(work: Callable[[], Any], steps: int, device: torch.device) -> float:
+    """Seconds a call, over `steps` calls in a row.
+
+    One CPU thread is timed by what it used, which is the same beside other work; the rest by clock.
+    """
+    own = device.type == "cpu" and torch.get_num_threads() == 1
+    clock = time.process_time if own else time.perf_counter
+
+    def wait() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    wait()
+    start = clock()
+    for _ in range(steps):
+        work()
+    wait()
+    return (clock() - start) / steps
+
+
+def trunk_flops(trunk: nn.Module, size: tuple[int, int]) -> float:
+    """Operations of one frame's way through the trunk, counted on the meta device."""
+    with torch.device("meta"), FlopCounterMode(display=False) as counter, torch.no_grad():
+        trunk.to("meta").eval()(torch.zeros(1, 3, *size))
+    return float(counter.get_total_flops())
+
+
+def build(preset: str, full: bool, device: torch.device, speed: Speed) -> tuple[Run, Batch]:
+    """A run and one batch of noise on the device."""
+    torch.manual_seed(0)
+    changes: dict[str, Any] = {"lr": 1e-6}  # the time is the same, and nothing diverges
+    model = W3AN.preset(preset, PEOPLE) if full else W3AN.preset(preset, 64, **SMALL["model"])
+    if not full:
+        changes |= {k: SMALL["recipe"][k] for k in ("load_size", "crop", "pad", "flip")}
+    recipe = Recipe.preset(preset, **changes)
+    batch, length = recipe.batch, model.clip_length
+    identity = torch.arange(recipe.people).repeat_interleave(batch // recipe.people)
+    clips = Clips(
+        torch.randint(0, 256, (batch, length, 3, *(recipe.load_size or model.size))).byte(),
+        identity,
+        torch.zeros(batch).long(),
+        torch.randint(0, 2, (batch, model.attributes)).float(),
+    )
+    clips = Clips(*[x.to(device) if isinstance(x, Tensor) else x for x in clips])
+    model.to(device).train()
+    optimiser = recipe.optimise(model, fused=bool(speed.fused))
+    objective = Objective.preset(preset)
+    parts = (objective, recipe, None, Ranks(), speed, RunLog(None))
+    return Run(model, model, optimiser, *parts), Batch(clips, [""] * batch)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="paper")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--full", action="store_true", help="the paper's size")
+    size.add_argument("--small", action="store_true", help="the size of two cores")
+    parser.add_argument("--steps", type=int, default=20, help="steps of a timed loop (20)")
+    parser.add_argument("--rounds", type=int, default=3, help="loops, of which the best counts (3)")
+    parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--no-autocast", action="store_true")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    device = torch.device(args.device)
+    full = args.full or (device.type == "cuda" and not args.small)
+    asked = Speed(
+        compile=False if args.no_compile else None, autocast=False if args.no_autocast else None
+    )
+    speed = asked.on(device, Ranks())
+    run, batch = build(args.preset, full, device, speed)
+    model = run.model
+    frames = run.recipe.batch * model.clip_length
+    pixels = torch.rand(frames, 3, *model.size, device=device)
+    pixels = pixels.contiguous(memory_format=torch.channels_last)
+
+    def step() -> None:
+        with suppress(Cut):
+            run.step(run.recipe.guide_after, 0, 100, batch)
+
+    def bare() -> None:
+        with speed.casting(device):
+            cube = model.backbone(pixels)
+        cube.sum().backward()
+        with speed.casting(device), torch.no_grad(), frozen_statistics(model.backbone):
+            model.backbone(pixels)
+
+    name = platform.processor() or platform.machine()
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    print(f"{name}, PyTorch {torch.__version__}, {args.threads} CPU thread(s)")
+    on = [k for k in ("autocast", "tf32", "compile", "fused") if getattr(speed, k)]
+    high, wide = model.size
+    print(f"preset {args.preset}, {frames} frames of {high}x{wide} a step", flush=True)
+    print(f"on: {', '.join(on) or 'nothing'}; best of {args.rounds} x {args.steps}", flush=True)
+    best = dict.fromkeys((*PARTS, "bare"), float("inf"))
+    with speed.applied(model.backbone, model.san):
+        for _ in range(3):  # compiles, and lets cuDNN choose
+            step(), bare()
+        for _ in range(args.rounds):
+            best["bare"] = min(best["bare"], seconds(bare, args.steps, device))
+            for part in PARTS:
+                with ended(run, part):
+                    best[part] = min(best[part], seconds(step, args.steps, device))
+            run.collect()  # stops at a loss that is not finite
+    whole = best["optimiser"]
+    before = 0.0
+    for part in PARTS:
+        own, before = best[part] - before, best[part]
+        print(f"  {part:17} {own * 1e3:9.2f} ms  {own / whole:5.0%}")
+    rate = f"{1 / whole:.2f} steps/s, {frames / whole:,.0f} frames/s"
+    print(f"step                {whole * 1e3:9.2f} ms  {rate}")
+    print(f"two bare passes     {best['bare'] * 1e3:9.2f} ms  forward and backward; forward")
+    print(f"speed of the step against its two bare trunk passes: {best['bare'] / whole:.3f}")
+    shape = {k: model.config[k] for k in ("backbone", "trunk", "size")}
+    scale = BATCH * CLIP * trunk_flops(ResNet18Trunk(), SIZE)
+    scale /= frames * trunk_flops(W3AN(1, **shape).backbone, model.size)
+    minutes = STEPS * whole * scale / 60
+    how = "as measured" if scale == 1 else f"scaled by the operations of the trunk, x {scale:,.0f}"
+    print(f"{STEPS:,} steps of {BATCH * CLIP} frames at 224x224: {minutes:,.1f} min, {how}")
+
+
+if __name__ == "__main__":
+    main()
