@@ -12,7 +12,7 @@ test: .venv/.installed-test
 	$(BIN)/python -m pytest --nbval notebooks
 
 lab: .venv/.installed
-	$(BIN)/python -m jupyter lab notebooks/00_start_here.ipynb
+	$(BIN)/python -m jupyter lab --notebook-dir=. notebooks/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

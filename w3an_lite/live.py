@@ -45,6 +45,7 @@ class Live(ipywidgets.VBox):
         self.picture = ipywidgets.Image(format="png")
         self.picture.layout.max_width = "100%"
         self.picture.layout.object_fit = "contain"
+        self.picture.layout.align_self = "flex-start"  # at its own size, not stretched to the page
         self.caption, self.table = ipywidgets.HTML(), ipywidgets.HTML()
         super().__init__([*self.controls.values(), self.picture, self.caption, self.table])
         self.add_class("w3an-live")
