@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
+from forked import PROCESSES
 from torch import nn
 
 from w3an_lite.data.sampling import Batches
@@ -22,9 +22,6 @@ from w3an_lite.reading import Steps
 from w3an_lite.training import Recipe, train
 
 Crowd = Callable[..., list[Tracklet]]
-
-PROCESSES = multiprocessing.get_context("forkserver")  # torch is imported once, and not forked warm
-PROCESSES.set_forkserver_preload(["torch", "torch.distributed", "w3an_lite.training"])
 
 RECIPE = Recipe(
     epochs=5,

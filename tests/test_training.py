@@ -316,7 +316,7 @@ def test_a_step_to_infinity_is_not_saved(tiny: Build, crowd: Crowd, tmp_path: Pa
         QUICK, batch=8, people=8, epochs=2, lr=3e38, schedule="step", last=0
     )
     with pytest.raises(FloatingPointError, match=r"a weight is not finite after step 1 .*rate"):
-        go(tiny(identities=8), crowd(8), recipe=recipe, out=tmp_path)
+        go(tiny(identities=8), crowd(8), Objective(cam_weight=1e3), recipe, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -104,7 +104,9 @@ def train(
         if ranks.first:
             run.log = RunLog(folder, tensorboard, len(run.rows))
             stack.callback(run.log.close)
-        run.log.write(run.rows, run.evaluations)  # a run killed after last.pt left an older log
+            for part in folder.glob(".*.part*") if folder else ():
+                part.unlink()  # what a run killed while it wrote has left
+        run.log.write(run.rows, run.evaluations)  # one killed after last.pt left an older log
         stack.enter_context(whole_batch_norms(model, ranks, device))
         stack.enter_context(speed.applied(model.backbone, model.san))
         run.network = ranks.wrap(model, device)
