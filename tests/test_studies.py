@@ -39,9 +39,9 @@ def test_trials_are_shared() -> None:
         lines = lines_of(study, [preset], setting=setting)
         return next(line.trial.name for line in lines if line.variant == row)
 
-    assert trial("graph", "layers2") == trial("weights", "gamma1-0.3") == "repaired"
+    assert trial("graph", "layers2") == trial("weights", "gamma3-0.2") == "repaired"
     assert trial("weights", "gamma2-0.15", "paper") == "paper"
-    assert trial("weights", "gamma2-0.15") == "repaired-gamma2-0.15"
+    assert trial("weights", "gamma3-0.1") == "repaired-gamma3-0.1"
     assert trial("graph", "K4", "paper") == "paper-K4"  # two cores take clips of six
     assert trial("graph", "K4", "paper", Setting(base={})) == "paper"
     alike = "mean pooling trained alike"

@@ -14,7 +14,7 @@ from w3an_lite.data.attributes import GROUPS, INDEX, NAMES, group_indices
 from w3an_lite.data.tracklet import Tracklet
 from w3an_lite.losses import Objective, total
 from w3an_lite.model import W3AN
-from w3an_lite.presets import PRESETS, Changes
+from w3an_lite.presets import Changes
 from w3an_lite.recipe import Recipe
 from w3an_lite.variants import (
     GAMMAS,
@@ -76,13 +76,19 @@ def test_the_rows_take_away_what_they_name(tiny: Callable[..., W3AN]) -> None:
     assert (build("half-dropped")(clips).nodes.abs().amax(-1) > 0).sum(1).tolist() == [2, 2]
 
 
-def test_gamma_1_weighs_what_guides() -> None:
-    assert weights("paper")["gamma1-0.1"] == {"objective": {"san_weight": 0.1}}
-    assert weights("repaired")["gamma1-0.1"] == {"objective": {"map_weight": 0.1}}
-    for weight, values in GAMMAS.values():  # the paper's own value is among those tried
-        assert getattr(Objective(), weight) in values
-    assert len(weights("paper")) == 20
-    assert PRESETS["repaired"]["objective"]["map_weight"] in GAMMAS["gamma1"][1]
+@pytest.mark.parametrize("preset", ["paper", "repaired"])
+def test_each_gamma_is_tried_about_its_own_value(preset: str) -> None:
+    tried = weights(preset)
+    assert len(tried) == 20
+    own = Objective.preset(preset)
+    for changes in tried.values():
+        ((weight, _),) = changes["objective"].items()
+        assert {"objective": {weight: getattr(own, weight)}} in tried.values()
+    guide = "san_weight" if preset == "paper" else "map_weight"
+    assert sum(guide in changes["objective"] for changes in tried.values()) == 5
+    if preset == "paper":  # as printed
+        assert tried["gamma1-0.1"] == {"objective": {"san_weight": 0.1}}
+        assert [*tried] == [f"{name}-{v:g}" for name, (_, vs) in GAMMAS.items() for v in vs]
 
 
 def test_groups_are_left_out() -> None:

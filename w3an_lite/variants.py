@@ -16,7 +16,8 @@ from .attention_lstm import AttentionLSTM
 from .attention_pyramid import AttentionPyramid
 from .data.attributes import GROUPS, NAMES, group_indices, unknown
 from .data.tracklet import Tracklet
-from .presets import PRESETS, Changes
+from .losses import Objective
+from .presets import Changes
 
 UNGUIDED = {"san_weight": 0.0, "map_weight": 0.0}
 """No map tells α where to look."""
@@ -67,13 +68,20 @@ GAMMAS: dict[str, tuple[str, tuple[float, ...]]] = {
 
 
 def weights(preset: str) -> dict[str, Changes]:
-    """Figure 11 for a preset: one γ at a time. γ1 weighs what guides α, which in `repaired` is the
-    map and not Eq. 8."""
+    """Figure 11 for a preset: one γ at a time, from a third of its own value to 5/3 of it or so.
+
+    The paper's values are those printed; another preset's are as many times its own weight. γ1
+    weighs what guides α, which in `repaired` is the map and not Eq. 8.
+    """
+    own = Objective.preset(preset)
     out = {}
     for name, (weight, values) in GAMMAS.items():
-        if name == "gamma1" and PRESETS[preset]["objective"].get("map_weight"):
+        printed = getattr(Objective(), weight)
+        if name == "gamma1" and own.map_weight:
             weight = "map_weight"
-        out.update({f"{name}-{value:g}": {"objective": {weight: value}} for value in values})
+        for value in values:
+            scaled = round(value * getattr(own, weight) / printed, 4)
+            out[f"{name}-{scaled:g}"] = {"objective": {weight: scaled}}
     return out
 
 
