@@ -162,7 +162,7 @@ def test_unknown_anchors() -> None:
 
 @pytest.fixture
 def output(tiny: Callable[..., W3AN]) -> W3ANOutput:
-    model = tiny(attributes=5, clip_identity=True)
+    model = tiny(attributes=5, clip_identity=True, heads_on="both")
     return model(torch.rand(4, 3, 3, 32, 16), guide=True)
 
 
@@ -199,36 +199,37 @@ def test_total_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "term"),
+    ("change", "touched"),
     [
-        ({"identity_task": 2.0}, "cam"),
-        ({"attribute_task": 0.0}, "cam"),
-        ({"attribute_reduction": "mean"}, "cam"),
-        ({"spread_margin": 0.5}, "tan"),
-        ({"triplet_margin": 0.1}, "triplet"),
-        ({"triplet_anchors": "identity"}, "triplet"),
-        ({"triplet_normalise": True}, "triplet"),
-        ({"map_power": 3.0}, "map"),
-        ({"order_margin": 0.1}, "order"),
+        ({"identity_task": 2.0}, {"cam", "look"}),
+        ({"attribute_task": 0.0}, {"cam", "look"}),
+        ({"attribute_reduction": "mean"}, {"cam", "look"}),
+        ({"spread_margin": 0.5}, {"tan"}),
+        ({"triplet_margin": 0.1}, {"triplet"}),
+        ({"triplet_anchors": "identity"}, {"triplet"}),
+        ({"triplet_normalise": True}, {"triplet"}),
+        ({"map_power": 3.0}, {"map"}),
+        ({"order_margin": 0.1}, {"order"}),
     ],
 )
-def test_every_argument_changes_its_term_alone(
-    output: W3ANOutput, change: dict[str, float], term: str
+def test_every_argument_changes_its_terms_alone(
+    output: W3ANOutput, change: dict[str, float], touched: set[str]
 ) -> None:
-    base = Objective(map_weight=1, order_weight=1, avoid_weight=1, clip_weight=1)
+    base = Objective(look_weight=1, map_weight=1, order_weight=1, avoid_weight=1, clip_weight=1)
     covered = torch.zeros(4, 3, 32, 16, dtype=torch.bool)
     covered[:, 1] = True
     one, two = (
         objective.terms(output, IDENTITY, ATTRIBUTES, covered, covered)
         for objective in (base, dataclasses.replace(base, **change))
     )
-    assert set(one) == {"san", "cam", "tan", "triplet", "map", "order", "avoid", "clip"}
-    assert {name for name in one if not torch.equal(one[name][0], two[name][0])} == {term}
+    repairs = {"look", "map", "order", "avoid", "clip"}
+    assert set(one) == {"san", "cam", "tan", "triplet", *repairs}
+    assert {name for name in one if not torch.equal(one[name][0], two[name][0])} == touched
 
 
 def test_repairs_stay_out_unless_asked_for(output: W3ANOutput) -> None:
     covered = torch.ones(4, 3, 32, 16, dtype=torch.bool)
-    assert not {"map", "order", "avoid", "clip"} & set(
+    assert not {"look", "map", "order", "avoid", "clip"} & set(
         Objective().terms(output, IDENTITY, ATTRIBUTES, covered, covered)
     )
     asked = Objective(order_weight=1, avoid_weight=1).terms(output, IDENTITY, ATTRIBUTES)
@@ -238,6 +239,35 @@ def test_repairs_stay_out_unless_asked_for(output: W3ANOutput) -> None:
 def test_clip_weight_asks_for_a_model_that_has_a_clip_identity(output: W3ANOutput) -> None:
     with pytest.raises(ValueError, match="clip_identity=True"):
         Objective(clip_weight=1).terms(output._replace(clip_logits=None), IDENTITY, ATTRIBUTES)
+
+
+def test_look_weight_asks_for_logits_read_through_alpha(output: W3ANOutput) -> None:
+    blind = output._replace(looked_identity_logits=None)
+    with pytest.raises(ValueError, match="heads_on='both'"):
+        Objective(look_weight=1).terms(blind, IDENTITY, ATTRIBUTES)
+
+
+def test_what_is_read_through_alpha_holds_the_cube_fixed(tiny: Callable[..., W3AN]) -> None:
+    model = tiny(attributes=5, heads_on="both")
+    out = model(torch.rand(4, 3, 3, 32, 16))
+    seen, has = out.looked_identity_logits, out.looked_attribute_logits
+    assert seen is not None
+    assert has is not None
+    raw, weight = Objective(look_weight=0.5).terms(out, IDENTITY, ATTRIBUTES)["look"]
+    assert weight == 0.5
+    torch.testing.assert_close(
+        raw, identity_loss(seen, IDENTITY) + attribute_loss(has, ATTRIBUTES)
+    )
+    held = model.heads(out.cube, (out.alpha * out.cube.detach()).sum((-2, -1)))[0]
+    free = model.heads(out.cube, (out.alpha * out.cube).sum((-2, -1)))[0]
+    torch.testing.assert_close(seen, held)
+    pull = [
+        torch.autograd.grad(logits.square().sum(), out.cube, retain_graph=True)[0]
+        for logits in (seen, held, free)
+    ]
+    torch.testing.assert_close(pull[0], pull[1])
+    assert (pull[0] - pull[2]).abs().max() > 1e-6
+    assert model.eval()(torch.rand(4, 3, 3, 32, 16)).looked_identity_logits is None
 
 
 def test_maps_are_needed_by_eq_8_and_its_repair() -> None:

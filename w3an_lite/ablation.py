@@ -13,7 +13,7 @@ REPAIRS: dict[str, Changes] = {
     "one map for all channels": {"model": {"scores": "channel"}},
     "one v for all frames": {"model": {"slots": True}},
     "maps of evidence": {"model": {"map_form": "range", "maps_of": "all"}},
-    "heads on F": {"model": {"heads_on": "cube"}},
+    "heads through α": {"model": {"heads_on": "cube"}, "objective": {"look_weight": 0.0}},
     "clip identity": {"model": {"clip_identity": False}, "objective": {"clip_weight": 0.0}},
     "α to the map": {"objective": {"map_weight": 0.0}},
     "α off foreign pixels": {"objective": {"avoid_weight": 0.0}},
@@ -35,6 +35,6 @@ ALIKE: Changes = {
         "triplet_normalise": True,
         "clip_weight": 0.5,
     },
-    "recipe": {"paste": 0.5, "surround": 0.4},
+    "recipe": {"paste": 0.25, "surround": 0.4},
 }
 """Mean pooling with everything of `repaired` that is no attention and no graph."""

@@ -109,6 +109,8 @@ class Objective:
     spread_margin, triplet_margin: m_1 and m_2.
 
     Repairs, off in the paper's reading:
+    look_weight: Eq. 9 on what α picks out of the cube, the cube held fixed, which needs a model
+        with heads_on="both".
     map_weight: `san.attention_to_map` in place of Eq. 8 (set san_weight to 0).
     map_power: the power the target map is raised to, so that its peaks count for more.
     order_weight, order_margin: `tan.covered_order` on frames pasted over in training.
@@ -128,6 +130,7 @@ class Objective:
     triplet_margin: float = 0.55
     triplet_anchors: str = "all"
     triplet_normalise: bool = False
+    look_weight: float = 0.0
     map_weight: float = 0.0
     map_power: float = 1.0
     order_weight: float = 0.0
@@ -150,6 +153,17 @@ class Objective:
     def needs_maps(self) -> bool:
         return self.san_weight > 0 or self.map_weight > 0
 
+    def multi_task(
+        self, identity_logits: Tensor, logits: Tensor, identity: Tensor, attributes: Tensor
+    ) -> Tensor:
+        """L_cam of Eq. 9: the identity task and the attribute tasks, weighted by λ."""
+        loss = self.identity_task * identity_loss(identity_logits, identity)
+        if self.attribute_task:
+            loss = loss + self.attribute_task * attribute_loss(
+                logits, attributes, self.attribute_reduction, self.positive_weight
+            )
+        return loss
+
     def terms(
         self,
         output: W3ANOutput,
@@ -166,16 +180,9 @@ class Objective:
         gather: `[B, ...]` of this process -> those of all processes, with gradient, for the two
             terms that compare clips or are no mean over them; see `distributed`.
         """
-        cam = self.identity_task * identity_loss(output.identity_logits, identity)
-        if self.attribute_task:
-            cam = cam + self.attribute_task * attribute_loss(
-                output.attribute_logits,
-                attributes,
-                self.attribute_reduction,
-                self.positive_weight,
-            )
+        logits = (output.identity_logits, output.attribute_logits)
         terms = {
-            "cam": (cam, self.cam_weight),
+            "cam": (self.multi_task(*logits, identity, attributes), self.cam_weight),
             "tan": (
                 temporal_spread(output.beta, output.beta_overall, self.spread_margin),
                 self.tan_weight,
@@ -196,6 +203,14 @@ class Objective:
                 attention_consistency(output.alpha, output.alpha_prime),
                 self.san_weight,
             )
+        if self.look_weight:
+            seen = (output.looked_identity_logits, output.looked_attribute_logits)
+            if seen[0] is None or seen[1] is None:
+                raise ValueError(
+                    "look_weight needs a model built with heads_on='both', and in training"
+                )
+            look = self.multi_task(seen[0], seen[1], identity, attributes)
+            terms["look"] = (look, self.look_weight)
         if self.map_weight:
             target = (output.identity_map + output.attribute_map).pow(self.map_power)
             if foreign is not None:  # what was pasted in is no place to look at

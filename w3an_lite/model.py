@@ -69,8 +69,9 @@ class W3AN(nn.Module):
     maps_of: "all" attributes make up m_a, or only those "present".
     map_form: "range" stretches each map from its least to its greatest value; "evidence" keeps
         what speaks for the class, see `cam`; "raw" adds them up as Eq. 6 gives them, unbounded.
-    heads_on: identity and attributes are read from the "cube", pooled evenly (Eq. 5), or from the
-        "attended" features F_t, so that naming them teaches α where they are.
+    heads_on: identity and attributes are read from the "cube", pooled evenly (Eq. 5); "both" reads
+        them in training from Σ_k α_t(k) C_t(k) as well, with C held fixed, so that naming them
+        moves α to where they are and not the features to where α is.
     overall_bias: see `tan`. degree, layers, activation, last_activation, residual, readout: see
         `gcn`.
     clip_identity: adds batch norm and an identity classifier on F^v.
@@ -256,8 +257,12 @@ class W3AN(nn.Module):
         clip_logits = None
         if self.neck is not None and self.clip_head is not None:
             clip_logits = self.clip_head(self.neck(path.embedding))
+        looked: tuple[Tensor | None, Tensor | None] = (None, None)
+        if self.heads_on == "both" and self.training:
+            looked = self.heads(path.cube, attend(path.alpha, path.cube.detach()))
         maps = (identity_map, attribute_map)
-        return W3ANOutput(*path, identity_logits, attribute_logits, *maps, clip_logits, alpha_prime)
+        extra = (clip_logits, alpha_prime, *looked)
+        return W3ANOutput(*path, identity_logits, attribute_logits, *maps, *extra)
 
     @torch.no_grad()
     def maps(

@@ -10,7 +10,8 @@ from torch import Tensor
 class W3ANOutput(NamedTuple):
     """Everything a clip leaves on its way; B clips, T frames, M channels, h×w positions.
 
-    clip_logits is None without `clip_identity`; alpha_prime is None unless asked for.
+    clip_logits is None without `clip_identity`; alpha_prime is None unless asked for; the
+    looked logits, read through α, are None but in training with `heads_on="both"`.
     """
 
     cube: Tensor  # C_t          [B, T, M, h, w]
@@ -28,6 +29,8 @@ class W3ANOutput(NamedTuple):
     attribute_map: Tensor  # m_a in [0,1] [B, T, h, w]
     clip_logits: Tensor | None = None  # [B, I]
     alpha_prime: Tensor | None = None  # α'_t         [B, T, M, h, w]
+    looked_identity_logits: Tensor | None = None  # [B, T, I]
+    looked_attribute_logits: Tensor | None = None  # [B, T, A, 2]
 
 
 class Encoded(NamedTuple):

@@ -28,7 +28,7 @@ OWN = ("backbone", "spatial", "temporal", "graph")
 CHOICES = {
     "maps_of": ("all", "present"),
     "map_form": ("range", "evidence", "raw"),
-    "heads_on": ("cube", "attended"),
+    "heads_on": ("cube", "attended", "both"),
     "degree": ("adjacency", "weighted"),
     "readout": ("mean", "beta"),
     "guide_by": ("classes", "noise"),
@@ -46,8 +46,8 @@ def check_values(config: dict[str, Any]) -> None:
             raise ValueError(
                 f"{name} {config[name]!r} is not known; choose from {', '.join(known)}"
             )
-    if config["flatten"] and config["heads_on"] == "attended":
-        raise ValueError("attended heads have nothing to flatten; choose one of the two")
+    if config["flatten"] and config["heads_on"] == "both":
+        raise ValueError("flattened heads cannot read F_t; choose flatten or heads_on='both'")
     if not 0 < keep <= 1:
         raise ValueError(f"keep is {keep}; give a share of the frames above 0 and at most 1")
     if keep < 1 and config["temporal"] is False:

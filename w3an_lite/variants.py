@@ -24,7 +24,10 @@ UNGUIDED = {"san_weight": 0.0, "map_weight": 0.0}
 
 TABLE5: dict[str, Changes] = {
     "W3AN": {},
-    "WAN": {"model": {"spatial": False}, "objective": {**UNGUIDED, "avoid_weight": 0.0}},
+    "WAN": {
+        "model": {"spatial": False, "heads_on": "cube"},
+        "objective": {**UNGUIDED, "look_weight": 0.0, "avoid_weight": 0.0},
+    },
     "random-maps": {"model": {"guide_by": "noise"}},
     "W2AN": {"model": {"temporal": False}, "objective": {"tan_weight": 0.0, "order_weight": 0.0}},
     "W3WAN": {"model": {"graph": False}},
