@@ -87,7 +87,8 @@ class Explorer:
         self.tracklets: list[Any] = []
         self.wrong = ""
         self.model: W3AN | None = None
-        self.gallery, self._shelf = gallery, None
+        self.gallery = gallery
+        self._shelf: Shelf | None = None
         self.view = lru_cache(maxsize=8)(self._view)
         try:
             self.model = model if isinstance(model, W3AN) else W3AN.from_pretrained(model)
