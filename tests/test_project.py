@@ -110,7 +110,7 @@ def test_the_readme_names_files_and_commands_that_exist() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
         assert (ROOT / target).exists(), target
-    known = (ROOT / "w3an_lite" / "commands.py").read_text(encoding="utf-8")
-    known += (ROOT / "w3an_lite" / "data_commands.py").read_text(encoding="utf-8")
+    files = sorted((ROOT / "w3an_lite").glob("*command*.py"))
+    known = "".join(file.read_text(encoding="utf-8") for file in files)
     for command in re.findall(r"python -m w3an_lite ([a-z]+)", text):
         assert f'"{command}": Command(' in known, command

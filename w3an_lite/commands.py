@@ -11,9 +11,8 @@ from typing import NamedTuple
 import torch
 
 from .data.mot import label_windows, read_mot, windows
-from .data.synthetic import synthped
 from .data.tracklet import DataError, Split
-from .experiments import fit_variant, search
+from .experiments import search
 from .footage import (
     draw_ranking,
     embed,
@@ -22,7 +21,6 @@ from .footage import (
     save_embeddings,
 )
 from .model import SHIPPED, W3AN
-from .presets import PRESETS
 from .pretraining import pretrain
 
 Parser = argparse.ArgumentParser
@@ -42,13 +40,6 @@ def say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def _people_arguments(parser: Parser) -> None:
-    parser.add_argument(
-        "--identities", type=int, default=256, help="drawn people to train on (256)"
-    )
-    parser.add_argument("--test-identities", type=int, default=100, help="and to search for (100)")
-
-
 def _pretrain_arguments(parser: Parser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the .pt file to write")
     parser.add_argument("--steps", type=int, default=3000)
@@ -62,40 +53,6 @@ def _pretrain(out: Path, steps: int, seed: int, threads: int) -> None:
     tail = losses[-50:]
     say(f"attribute loss {losses[0]:.2f} at the first step, {sum(tail) / len(tail):.2f} at the end")
     say(f"wrote {out}")
-
-
-def _train_arguments(parser: Parser) -> None:
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="repaired")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    _people_arguments(parser)
-    parser.add_argument("--occlusion", choices=("none", "mixed", "heavy"), default="mixed")
-    parser.add_argument("--epochs", type=int, help="epochs (the preset's)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
-
-
-def _train(
-    preset: str,
-    out: Path,
-    identities: int,
-    test_identities: int,
-    occlusion: str,
-    epochs: int | None,
-    seed: int,
-    resume: bool,
-    threads: int,
-) -> None:
-    torch.set_num_threads(threads)
-    split = synthped(
-        identities, test_identities, seed=seed, occlusion=occlusion, test_occlusion="heavy"
-    )
-    changes = {"recipe": {"epochs": epochs}} if epochs else {}
-    model, _ = fit_variant(preset, split.train, seed, changes, out, resume)
-    ranking = search(model, split)
-    model.save_pretrained(out / "model.pt")
-    say(f"{preset}, {split.name}: rank-1 {ranking.rank(1):.3f}, mAP {ranking.mean_ap:.3f}")
-    say(f"wrote {out / 'model.pt'}, {out / 'last.pt'} and {out / 'log.csv'}")
 
 
 def _footage_arguments(parser: Parser) -> None:
@@ -177,12 +134,6 @@ COMMANDS: dict[str, Command] = {
         "pretrain --out runs/trunk.pt",
         _pretrain_arguments,
         _pretrain,
-    ),
-    "train": Command(
-        "train one model on drawn people",
-        "train --preset repaired --out runs/repaired",
-        _train_arguments,
-        _train,
     ),
     "embed": Command(
         "embed the people of a video, given their boxes",

@@ -153,15 +153,16 @@ class WholeBatchNorm(_BatchNorm):
         mean, square = _Mean.apply(moments, ranks)
         variance = (square - mean.square()).clamp_min(0).to(input.dtype)
         mean = mean.to(input.dtype)
-        if self.running_mean is not None and self.num_batches_tracked is not None:
+        kept, spread = self.running_mean, self.running_var
+        if kept is not None and spread is not None and self.num_batches_tracked is not None:
             with torch.no_grad():
                 self.num_batches_tracked += 1
                 share = self.momentum
                 if share is None:
                     share = 1 / float(self.num_batches_tracked)
                 count = ranks.size * input.numel() / input.shape[1]
-                self.running_mean.lerp_(mean, share)
-                self.running_var.lerp_(variance * (count / (count - 1)), share)
+                kept.lerp_(mean, share)
+                spread.lerp_(variance * (count / (count - 1)), share)
         out = (input - mean.view(column)) * torch.rsqrt(variance + self.eps).view(column)
         if self.weight is not None:
             out = out * self.weight.view(column)

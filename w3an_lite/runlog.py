@@ -97,6 +97,6 @@ def draw_curves(folder: Path, title: str = "") -> Path | None:
                 total[place] += row[name]
                 count[place] += 1
         with np.errstate(invalid="ignore"):
-            curves[name] = total / count  # nan where a term was not there yet
+            curves[name] = (total / count).tolist()  # nan where a term was not there yet
     figure = training_curves(curves, title, "epoch" if by_epoch else "step")
     return save(figure, folder / CURVES)

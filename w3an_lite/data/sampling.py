@@ -95,7 +95,8 @@ class Plan(NamedTuple):
     def part(self, rank: int, size: int) -> Plan:
         """The share of process `rank` of `size`, one stretch of the batch."""
         each = len(self.tracklets) // size
-        return Plan(*(some[rank * each : (rank + 1) * each] for some in self))
+        own = slice(rank * each, (rank + 1) * each)
+        return Plan(self.tracklets[own], self.labels[own], self.indices[own])
 
 
 class Batches(Dataset[tuple[Clips, list[str]]]):

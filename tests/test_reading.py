@@ -1,0 +1,158 @@
+"""Batches reach the device as they are, wherever the frames lie and however they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from w3an_lite.data.pack import pack
+from w3an_lite.data.sampling import Batches
+from w3an_lite.data.store import open_store
+from w3an_lite.data.tracklet import DataError, FileFrames, Split, Tracklet
+from w3an_lite.distributed import Ranks
+from w3an_lite.files import load_plain
+from w3an_lite.losses import Objective
+from w3an_lite.model import W3AN
+from w3an_lite.reading import Batch, HeldFrames, fits, read_ahead
+from w3an_lite.recipe import Recipe
+from w3an_lite.speed import Speed
+from w3an_lite.training import train
+
+Crowd = Callable[..., list[Tracklet]]
+CPU = torch.device("cpu")
+
+
+def clips(
+    batches: Batches, steps: range, held: HeldFrames | None = None, workers: int = 0
+) -> list[Batch]:
+    out = []
+    for k, batch in read_ahead(batches, steps, CPU, workers, held=held):
+        assert k == steps[len(out)]
+        assert isinstance(batch, Batch)
+        out.append(batch)
+    return out
+
+
+def equal(one: Batch, two: Batch) -> bool:
+    return one.names == two.names and all(
+        torch.equal(getattr(one.clips, part), getattr(two.clips, part))
+        for part in ("frames", "identity", "camera", "attributes")
+    )
+
+
+@pytest.mark.parametrize("size", [None, (16, 8)])
+def test_one_stretch_over_many_epochs(crowd: Crowd, size: tuple[int, int] | None) -> None:
+    """From the middle of an epoch to that of another; by workers, or from frames that are held."""
+    people = crowd(6, frames=[4, 7])
+    batches = Batches(people, 4, 2, 3, size, seed=2)
+    plain = clips(batches, range(2, 8))
+    for k, batch in enumerate(plain, start=2):
+        expected, names = batches.at(k // 3)[k % 3]
+        assert batch.names == names
+        assert torch.equal(batch.clips.frames, expected.frames)
+        assert torch.equal(batch.clips.identity, expected.identity)
+    held = HeldFrames(people, size, CPU)
+    for other in (clips(batches, range(2, 8), held), clips(batches, range(2, 8), workers=2)):
+        assert all(equal(a, b) for a, b in zip(plain, other, strict=True))
+
+
+@pytest.mark.parametrize("form", ["decoded", "jpeg"])
+def test_frames_of_a_store_are_held(crowd: Crowd, form: str, tmp_path: Path) -> None:
+    pack(Split("s", crowd(4)), tmp_path / "s", None, form)
+    stored = open_store(tmp_path / "s").train
+    batches = Batches(stored, 4, 2, 3)
+    held = HeldFrames(stored, None, CPU)
+    assert equal(clips(batches, range(1))[0], clips(batches, range(1), held)[0])
+
+
+def test_frames_of_many_sizes_are_held_at_one(crowd: Crowd) -> None:
+    people = crowd(2) + [replace(t, identity=5) for t in crowd(1, size=(16, 8))]
+    with pytest.raises(
+        DataError, match=r"p0k0 is \(16, 8\) \(H, W\), the first tracklet \(32, 16\)"
+    ):
+        HeldFrames(people, None, CPU)
+    assert HeldFrames(people, (8, 8), CPU).gather(people[-1:], [np.arange(3)]).shape[2:] == (
+        3,
+        8,
+        8,
+    )
+
+
+def test_only_a_gpu_has_memory_of_its_own(crowd: Crowd) -> None:
+    assert not fits(crowd(2), None, CPU)
+
+
+def test_two_processes_read_one_batch(crowd: Crowd) -> None:
+    batches = Batches(crowd(4), 4, 2, 3)
+    (_, whole), *_ = read_ahead(batches, range(1), CPU)
+    parts = [next(iter(read_ahead(batches, range(1), CPU, 0, Ranks(r, 2))))[1] for r in (0, 1)]
+    assert isinstance(whole, Batch)
+    assert all(isinstance(part, Batch) and part.names == whole.names for part in parts)
+    joined = torch.cat([part.clips.frames for part in parts if isinstance(part, Batch)])
+    assert torch.equal(joined, whole.clips.frames)
+    assert [len(p.clips.identity.unique()) for p in parts if isinstance(p, Batch)] == [1, 1]
+
+
+def files(people: list[Tracklet], folder: Path) -> list[Tracklet]:
+    out = []
+    for tracklet in people:
+        paths = []
+        for i, frame in enumerate(tracklet.frames.read(range(len(tracklet)))):
+            path = folder / tracklet.name / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(frame.transpose(1, 2, 0)).save(path)
+            paths.append(path)
+        out.append(replace(tracklet, frames=FileFrames(tuple(paths))))
+    return out
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_folder_lost_in_training_loses_nothing(
+    crowd: Crowd, tmp_path: Path, workers: int, tiny: Callable[..., W3AN]
+) -> None:
+    """The state is saved, the file and the batch's tracklets are named; then it goes on."""
+    recipe = Recipe(
+        epochs=6, batch=8, people=4, lr=0.02, load_size=None, crop=None, workers=workers, flip=0.5
+    )
+    people = files(crowd(8), tmp_path / "data")
+    whole, model = tiny(identities=8), tiny(identities=8)
+    rows = train(whole, people, Objective(), recipe, progress=False)
+    steps = []
+
+    def lose(*_: object) -> None:
+        steps.append(0)
+        if len(steps) == 3:  # half of an epoch
+            (tmp_path / "data").rename(tmp_path / "gone")
+
+    hook = model.register_forward_hook(lose)
+    with pytest.raises(DataError) as caught:
+        train(model, people, Objective(), recipe, tmp_path / "run", progress=False)
+    hook.remove()
+    message = str(caught.value)
+    assert "\n" not in message
+    assert ".png is missing; check the data set" in message
+    epoch, step = divmod(load_plain(tmp_path / "run" / "last.pt")["rows"]["table"].shape[0], 2)
+    assert f"(epoch {epoch}, step {step}, batch: " in message
+    _, names = Batches(crowd(8), 8, 4, 3).at(epoch)[step]
+    assert ", ".join(names) in message
+    assert f"{tmp_path / 'run' / 'last.pt'} holds the last good state" in message
+    (tmp_path / "gone").rename(tmp_path / "data")
+    again = train(model, people, Objective(), recipe, tmp_path / "run", True, progress=False)
+    assert again == rows
+    assert all(torch.equal(v, model.state_dict()[k]) for k, v in whole.state_dict().items())
+
+
+def test_held_frames_train_alike(crowd: Crowd, tiny: Callable[..., W3AN]) -> None:
+    recipe = Recipe(epochs=2, batch=4, people=2, load_size=(32, 16), crop=None)
+    people = crowd(4)
+    rows = [
+        train(tiny(), people, None, recipe, progress=False, speed=Speed(hold=hold))
+        for hold in (None, True)
+    ]
+    assert rows[0] == rows[1]

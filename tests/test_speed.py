@@ -1,0 +1,164 @@
+"""What is switched on for a GPU is right, undone afterwards, and absent where nobody asked."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from w3an_lite import speed as module
+from w3an_lite.data.sampling import Batches
+from w3an_lite.data.tracklet import Tracklet
+from w3an_lite.distributed import Ranks
+from w3an_lite.losses import Objective
+from w3an_lite.model import W3AN
+from w3an_lite.reading import Batch
+from w3an_lite.recipe import Recipe
+from w3an_lite.run import Run
+from w3an_lite.runlog import RunLog
+from w3an_lite.speed import Speed
+from w3an_lite.training import train
+
+Crowd = Callable[..., list[Tracklet]]
+Build = Callable[..., W3AN]
+RECIPE = Recipe(
+    epochs=2, batch=8, people=4, lr=0.01, load_size=None, crop=None, pad=2, erase=0.3, paste=0.4,
+    surround=0.3, colour=0.1,
+)  # fmt: skip
+
+
+def test_what_is_on_where() -> None:
+    gpu, cpu = torch.device("cuda", 0), torch.device("cpu")
+    names = ("autocast", "tf32", "benchmark", "fused", "compile")
+    assert all(getattr(Speed().on(gpu, Ranks()), name) for name in names)
+    assert not any(getattr(Speed().on(cpu, Ranks()), name) for name in (*names, "hold"))
+    assert not Speed().on(gpu, Ranks(0, 2)).compile
+    assert Speed(compile=True).on(gpu, Ranks(0, 2)).compile
+    for name in names:
+        off = Speed(**{name: False}).on(gpu, Ranks())
+        assert [n for n in names if not getattr(off, n)] == [name]
+
+
+def test_settings_come_back(tiny: Build) -> None:
+    model = tiny()
+    asked = Speed(tf32=True, benchmark=True, compile=True)
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
+    with pytest.raises(KeyError), asked.applied(model.backbone, None):  # noqa: PT012
+        assert torch.get_float32_matmul_precision() == "high"
+        assert torch.backends.cudnn.benchmark
+        assert model.backbone._compiled_call_impl is not None
+        raise KeyError
+    assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark) == before
+    assert model.backbone._compiled_call_impl is None
+    with Speed().applied(model.backbone):
+        assert model.backbone._compiled_call_impl is None
+
+
+def test_compiled_parts_train_alike(
+    tiny: Build, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Traced, but run by PyTorch itself; statistics that rest in the second pass included."""
+    monkeypatch.setattr(module, "BACKEND", "eager")
+    people, one, two = crowd(8), tiny(identities=8), tiny(identities=8)
+    rows = train(one, people, None, RECIPE, progress=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the compiler, about itself
+        again = train(two, people, None, RECIPE, progress=False, speed=Speed(compile=True))
+    for a, b in zip(rows, again, strict=True):
+        assert b == pytest.approx(a, rel=1e-4, abs=1e-6)
+    torch.testing.assert_close(two.state_dict(), one.state_dict(), rtol=1e-4, atol=1e-6)
+
+
+def test_autocast_keeps_the_losses_in_float32(tiny: Build, crowd: Crowd) -> None:
+    seen: list[torch.dtype] = []
+
+    class Looking(Objective):
+        def terms(self, output: Any, *rest: Any) -> dict[str, tuple[Tensor, float]]:
+            named = output._asdict()
+            seen.append(named.pop("cube").dtype)
+            assert all(v is None or v.dtype == torch.float32 for v in named.values())
+            return super().terms(output, *rest)
+
+    people, plain = crowd(8), tiny(identities=8)
+    rows = train(plain, people, None, RECIPE, progress=False)
+    model = tiny(identities=8)
+    again = train(model, people, Looking(), RECIPE, progress=False, speed=Speed(autocast=True))
+    assert seen == [torch.bfloat16] * 4
+    assert all(v.dtype != torch.bfloat16 for v in model.state_dict().values())
+    assert again != rows
+    assert again[0]["loss"] == pytest.approx(rows[0]["loss"], rel=0.05)
+
+
+def _steps(model: W3AN, people: list[Tracklet], device: torch.device, speed: Speed) -> Run:
+    model.to(device).train()
+    optimiser = RECIPE.optimise(model, fused=bool(speed.fused))
+    objective = Objective(map_weight=0.3, order_weight=0.5, avoid_weight=0.1, clip_weight=0.2)
+    return Run(model, model, optimiser, objective, RECIPE, None, Ranks(), speed, RunLog(None))
+
+
+WAITING = ("item", "tolist", "numpy", "cpu", "nonzero", "__bool__", "__float__", "__int__",
+           "__index__", "__array__", "__contains__")  # fmt: skip
+
+
+def test_a_step_waits_for_nothing(
+    tiny: Build, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No call in a step asks for a tensor's value; each would stop a GPU."""
+    people = crowd(8)
+    run = _steps(tiny(identities=8, clip_identity=True), people, torch.device("cpu"), Speed())
+    clips, names = Batches(people, 8, 4, 3)[0]
+    asked: list[str] = []
+    with monkeypatch.context() as patch:
+        for name in WAITING:
+            plain = getattr(Tensor, name)
+
+            def counted(self: Tensor, *a: Any, _plain: Any = plain, _name: str = name) -> Any:
+                asked.append(_name)
+                return _plain(self, *a)
+
+            patch.setattr(Tensor, name, counted)
+        run.step(0, 0, 2, Batch(clips, names))
+        assert asked == []
+        assert bool(torch.ones(()))  # what is counted is counted
+        assert asked == ["__bool__"]
+    run.collect()
+    assert len(run.rows) == 1
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_step_on_a_gpu_waits_for_nothing(tiny: Build, crowd: Crowd) -> None:
+    people, device = crowd(8), torch.device("cuda", 0)
+    speed = Speed(compile=False).on(device, Ranks())
+    run = _steps(tiny(identities=8, clip_identity=True), people, device, speed)
+    clips, names = Batches(people, 8, 4, 3)[0]
+    there = clips._replace(
+        frames=clips.frames.to(device), identity=clips.identity.to(device),
+        attributes=clips.attributes.to(device),
+    )  # fmt: skip
+    run.step(0, 0, 2, Batch(there, names))  # the first one chooses algorithms
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        run.step(0, 1, 2, Batch(there, names))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    run.collect()
+    assert len(run.rows) == 2
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("hold", [False, True])
+def test_a_gpu_learns_what_the_cpu_learns(tiny: Build, crowd: Crowd, hold: bool) -> None:
+    people = crowd(8)
+    recipe = Recipe(epochs=2, batch=8, people=4, lr=0.01, load_size=None, crop=None)
+    rows = train(tiny(identities=8), people, None, recipe, progress=False)
+    off = dict.fromkeys(("autocast", "tf32", "benchmark", "fused", "compile"), False)
+    again = train(
+        tiny(identities=8), people, None, recipe, device="cuda", progress=False,
+        speed=Speed(**off, hold=hold),
+    )  # fmt: skip
+    for a, b in zip(rows, again, strict=True):
+        assert b == pytest.approx(a, rel=1e-2, abs=1e-4)

@@ -1,0 +1,224 @@
+"""The command `train`: every data set, one split or ten, a dry run, two processes, mistakes."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from forked import PROCESSES
+
+from w3an_lite.__main__ import main
+from w3an_lite.files import load_plain, read_rows
+from w3an_lite.model import W3AN
+from w3an_lite.presets import SMALL
+
+QUICK = ("--scale", "small", "--weights", "none", "--epochs", "1", "--threads", "1")
+QUICK += ("--workers", "0", "--no-tensorboard")
+PEOPLE = ("--identities", "8", "--test-identities", "8", "--frames", "3", "--size", "64", "32")
+DRAWN = ("--identities", "8", "--test-identities", "2", "--frames", "3")
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(autouse=True)
+def _thin(monkeypatch: pytest.MonkeyPatch) -> None:
+    thin = {"trunk": {"width": 2, "stride": 8}, "clip_length": 2, "neighbours": 1}
+    monkeypatch.setitem(SMALL, "model", {**SMALL["model"], **thin})
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """`run(*arguments)` -> exit status, standard output, last line of standard error."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        status = main([str(a) for a in arguments])
+        said = capsys.readouterr()
+        return status, said.out, (said.err.strip().splitlines() or [""])[-1]
+
+    return call
+
+
+def drawn(run: Run, layout: str, root: Path) -> tuple[object, ...]:
+    """Arguments that train on drawn people in the layout of a data set."""
+    status, _, error = run("synth", "--layout", layout, "--out", root, *PEOPLE)
+    assert status == 0, error
+    return "train", "--dataset", layout, "--root", root, "--unofficial", *QUICK
+
+
+def state(folder: Path) -> dict[str, Any]:
+    return dict(load_plain(folder / "model.pt")["state"])
+
+
+def same(one: Path, two: Path) -> bool:
+    a, b = state(one), state(two)
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_mars_is_evaluated_under_its_protocols_name(run: Run, tmp_path: Path) -> None:
+    train = drawn(run, "mars", tmp_path / "mars")
+    out = tmp_path / "run"
+    status, said, error = run(*train, "--out", out, "--epochs", 2, "--evaluate-every", 1)
+    assert status == 0, error
+    assert "repaired, mars(unofficial)/gallery-without-queries: rank-1 " in said
+    assert sorted(p.name for p in out.iterdir()) == [
+        *("best.pt", "curves.png", "evaluations.csv", "last.pt", "log.csv", "model.pt"),
+        "result.json",
+    ]
+    with open(out / "evaluations.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert {row["protocol"] for row in rows} == {"mars(unofficial)/gallery-without-queries"}
+    assert W3AN.from_pretrained(out / "best.pt").identities == 8
+    assert len(read_rows(out / "log.csv")) == 2
+    plain = tmp_path / "plain"
+    assert run(*train, "--out", plain, "--epochs", 2)[0] == 0
+    assert same(out, plain)  # looking at the model in between does not change it
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pictures of curves: many of them take their time."""
+    monkeypatch.setattr("w3an_lite.train_command.draw_curves", lambda *_: None)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_store_gives_the_frames(run: Run, tmp_path: Path) -> None:
+    root, store = tmp_path / "mars", tmp_path / "store"
+    train = drawn(run, "mars", root)
+    pack = ("pack", "--dataset", "mars", "--root", root, "--unofficial", "--out", store)
+    assert run(*pack, "--protocol", "mars/official")[0] == 0
+    outs = [tmp_path / name for name in ("files", "store-and-root", "store-alone", "held")]
+    assert run(*train, "--out", outs[0])[0] == 0
+    assert run(*train, "--out", outs[1], "--store", store)[0] == 0
+    alone = ("train", "--store", store, *QUICK)
+    assert run(*alone, "--out", outs[2])[0] == 0
+    assert run(*alone, "--out", outs[3], "--hold")[0] == 0
+    assert all(same(outs[0], out) for out in outs[1:])
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_ten_splits_and_their_mean(run: Run, tmp_path: Path) -> None:
+    train = drawn(run, "ilids-vid", tmp_path / "ilids")
+    out = tmp_path / "runs"
+    status, _, error = run(*train, "--out", out, "--split", 3)
+    assert status == 0, error
+    assert [p.name for p in sorted(out.iterdir())] == ["split-3", "splits.csv"]
+    before = (out / "split-3" / "model.pt").stat().st_mtime_ns
+    status, said, error = run(*train, "--out", out, "--resume")
+    assert status == 0, error
+    assert "ilids-vid(unofficial)/split over 10 splits: rank-1 0." in said
+    assert (out / "split-3" / "model.pt").stat().st_mtime_ns == before
+    with open(out / "splits.csv", newline="") as file:
+        names = [row["protocol"] for row in csv.DictReader(file)]
+    assert names == [f"ilids-vid(unofficial)/split-{k}" for k in range(10)]
+    assert not same(out / "split-0", out / "split-1")
+    status, _, error = run(*train, "--out", out)
+    assert status == 2
+    assert "last.pt is of an earlier run" in error
+
+
+def test_a_dry_run_says_what_it_costs_and_writes_nothing(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "none"
+    status, said, error = run(
+        "train", *DRAWN, *QUICK, "--out", out, "--dry-run", "--epochs", 7, "--evaluate-every", 3
+    )
+    assert status == 0, error
+    table = {line[:16].strip(): line[16:] for line in said.splitlines()}
+    assert table["train"].startswith("32 tracklets of 8 people, 96 frames")
+    assert table["one step"].endswith("32 frames")
+    assert ", 3 in all, " in table["one evaluation"]
+    assert table["total"].endswith("7 epochs, 7 steps")
+    assert "GiB that are free" in table["disk"]
+    assert "on the CPU" in table["memory"]
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--split", "3"), "--split 3: synthped has no numbered splits"),
+        (("--dataset", "ilids-vid", "--root", "x", "--split", "10"), "has the splits 0 to 9"),
+        (("--dataset", "mars"), "mars needs a root"),
+        (("--dataset", "mars", "--root", "nowhere"), "nowhere"),
+        (("--root", "x"), "synthped is drawn"),
+        (("--save-every", "0"), "save-every 0"),
+        (("--device", "cuda"), "no CUDA device"),
+        (("--resume",), "last.pt does not exist"),
+        (("--weights", "nowhere.pt"), "nowhere.pt does not exist"),
+        (("--identities", "5"), "5 people to train on, a batch needs 8"),
+    ],
+    ids=lambda part: " ".join(part) if isinstance(part, tuple) else "",
+)
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["train", "dry"])
+def test_mistakes(
+    more: tuple[str, ...], message: str, dry: tuple[str, ...], run: Run, tmp_path: Path
+) -> None:
+    if torch.cuda.is_available() and "cuda" in more:
+        pytest.skip("there is a CUDA device here")
+    if "--resume" in more and dry:
+        pytest.skip("a dry run reads no checkpoint")
+    people = () if "--dataset" in more else DRAWN
+    status, _, error = run("train", *people, *QUICK, "--out", tmp_path / "out", *more, *dry)
+    assert status == 2
+    assert error.startswith("error: ")
+    assert message in error
+
+
+def test_a_dry_run_finds_what_cannot_work(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = drawn(run, "mars", tmp_path / "mars")
+    dry = (*train, "--dry-run", "--out", tmp_path / "out")
+    (tmp_path / "file").write_text("")
+    status, _, error = run(*dry, "--out", tmp_path / "file" / "out")
+    assert (status, "cannot be written" in error) == (2, True)
+    with monkeypatch.context() as patch:
+        full = shutil.disk_usage(tmp_path)._replace(free=1000)
+        patch.setattr(shutil, "disk_usage", lambda _: full)
+        status, _, error = run(*dry)
+        assert (status, "checkpoints need" in error, "0 MiB are free" in error) == (2, True, True)
+    for image in (tmp_path / "mars" / "bbox_test").rglob("*.jpg"):
+        image.write_bytes(b"no picture")
+    status, _, error = run(*dry)
+    assert (status, "is not a readable image" in error) == (2, True)
+
+
+class _Place(NamedTuple):
+    rank: int
+    port: int
+
+
+def _as_torchrun_starts_it(place: _Place, out: Path) -> None:
+    rank = str(place.rank)
+    os.environ |= {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(place.port)}
+    thin = {"trunk": {"width": 2, "stride": 8}, "clip_length": 2, "neighbours": 1}
+    SMALL["model"] = {**SMALL["model"], **thin}
+    raise SystemExit(main(["train", *DRAWN, *QUICK, "--out", str(out), "--evaluate-every", "1"]))
+
+
+def test_two_processes_from_the_command_line(run: Run, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    both = [
+        PROCESSES.Process(
+            target=_as_torchrun_starts_it, args=(_Place(rank, port), tmp_path / "two")
+        )
+        for rank in (0, 1)
+    ]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(120)
+    assert [process.exitcode for process in both] == [0, 0]
+    assert load_plain(tmp_path / "two" / "last.pt")["made_with"]["processes"] == 2
+    assert run("train", *DRAWN, *QUICK, "--out", tmp_path / "one")[0] == 0
+    one, two = state(tmp_path / "one"), state(tmp_path / "two")
+    torch.testing.assert_close(two, one, rtol=1e-2, atol=6e-3)  # AdamW steps by 0.003, up or down

@@ -1,0 +1,210 @@
+"""The command `train`: any data set, any preset, one split or all ten, one process or many."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .commands import Command, Parser, say
+from .data.tracklet import DataError, Split
+from .data_arguments import check_out, set_arguments
+from .distributed import Ranks, process_group
+from .dry_run import dry_run, format_lines
+from .experiments import search
+from .files import replacing, write_rows
+from .model import W3AN
+from .presets import PRESETS
+from .run import LAST
+from .runlog import draw_curves
+from .speed import Speed
+from .train_plan import Plan, splits_of, workers_for
+from .training import train
+
+RESULT = "result.json"
+
+
+def _train_arguments(parser: Parser) -> None:
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="repaired")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--root", type=Path, help="the data set's folder")
+    parser.add_argument("--protocol", help="a protocol of the data set (its first)")
+    parser.add_argument(
+        "--split", type=int, metavar="K", help="one of the ten splits (all in turn)"
+    )
+    parser.add_argument("--store", type=Path, help="take the frames from this packed store")
+    parser.add_argument("--scale", choices=("small", "paper"),
+                        help="sizes and schedule (small for synthped, else paper)")  # fmt: skip
+    parser.add_argument("--weights", help="imagenet, none, or a path (imagenet; stills when small)")
+    parser.add_argument("--epochs", type=int, help="epochs (the preset's)")
+    parser.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
+    parser.add_argument("--evaluate-every", type=int, default=0, metavar="N",
+                        help="epochs between evaluations (at the end alone)")  # fmt: skip
+    parser.add_argument("--save-every", type=int, default=1, metavar="N",
+                        help="epochs between checkpoints (1)")  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true", help="try one step, say what all costs")
+    parser.add_argument("--device", help="cpu or cuda (cuda if there is one)")
+    parser.add_argument("--workers", type=int, help="processes that read ahead (one a core, to 8)")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
+    parser.add_argument("--tensorboard", action=argparse.BooleanOptionalAction, default=True)
+    speed = parser.add_argument_group("speed (on with a GPU)")
+    for field in fields(Speed):
+        speed.add_argument(f"--{field.name}", action=argparse.BooleanOptionalAction)
+    set_arguments(parser, required=False)
+    parser.set_defaults(dataset="synthped")
+
+
+def _train(
+    preset: str,
+    out: Path,
+    root: Path | None,
+    protocol: str | None,
+    split: int | None,
+    store: Path | None,
+    scale: str | None,
+    weights: str | None,
+    epochs: int | None,
+    resume: bool,
+    evaluate_every: int,
+    save_every: int,
+    dry_run: bool,
+    device: str | None,
+    workers: int | None,
+    threads: int,
+    tensorboard: bool,
+    dataset: str,
+    **options: Any,
+) -> None:
+    if evaluate_every < 0 or save_every < 1 or threads < 1:
+        raise ValueError(
+            f"evaluate-every is {evaluate_every}, save-every {save_every}, threads {threads}; "
+            "at least 0, 1 and 1"
+        )
+    torch.set_num_threads(threads)
+    speed = Speed(**{field.name: options.pop(field.name) for field in fields(Speed)})
+    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if chosen.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError("there is no CUDA device here; leave --device out, or give cpu")
+    seed = options.pop("seed") or 0
+    drawn = dataset == "synthped" and store is None
+    scale = scale or ("small" if drawn else "paper")
+    plan = Plan(preset, scale, seed, epochs, weights, workers_for(workers, drawn), not drawn)
+    loads = splits_of(dataset, root, protocol, split, store, {**options, "seed": seed})
+    run = _try if dry_run else _fit
+    with process_group(torch.device(chosen)) as own:
+        found = []
+        for name, load in loads.items():
+            scores = run(
+                plan, load(), out / name, own, speed, resume=resume, repeats=len(loads),
+                evaluate_every=evaluate_every, save_every=save_every, tensorboard=tensorboard,
+            )  # fmt: skip
+            if dry_run:
+                return
+            found.append(scores)
+        if loads.keys() != {""} and Ranks.now().first:
+            _say_splits(found, out)
+
+
+def _try(
+    plan: Plan, split: Split, out: Path, device: torch.device, speed: Speed, *,
+    resume: bool, repeats: int, evaluate_every: int, **_: Any,
+) -> dict[str, Any]:  # fmt: skip
+    check_out(out / LAST)
+    _check_new(out, resume)
+    model, objective, recipe = plan.build(split, not resume)
+    lines = dry_run(model, split, objective, recipe, out, device, speed, evaluate_every, repeats)
+    say(format_lines(lines))
+    return {}
+
+
+def _check_new(out: Path, resume: bool) -> None:
+    if (out / LAST).exists() and not resume:
+        raise ValueError(f"{out / LAST} is of an earlier run: resume it, or choose another folder")
+
+
+def _fit(
+    plan: Plan, split: Split, out: Path, device: torch.device, speed: Speed, *,
+    resume: bool, repeats: int, **how: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """Train in `out`, or read what a finished run has left there."""
+    if resume and (out / RESULT).is_file():
+        kept: dict[str, Any] = json.loads((out / RESULT).read_text(encoding="utf-8"))
+        if kept["asked"] == plan.asked(split):
+            _say_result(kept, out)
+            return kept
+    _check_new(out, resume)
+    if not split.query:
+        raise DataError(f"{split.name} has nobody to search for; choose another protocol")
+    first = Ranks.now().first
+    begun = resume and (out / LAST).exists()  # of ten splits the later ones may not have begun
+    if resume and repeats == 1 and not begun:
+        raise FileNotFoundError(f"{out / LAST} does not exist; leave --resume out to begin")
+    model, objective, recipe = plan.build(split, not begun)
+    judged: list[dict[str, Any]] = []
+
+    def judge(network: W3AN) -> dict[str, Any]:
+        judged.append(search(network, split).summary())
+        return judged[-1]
+
+    try:
+        train(
+            model, split.train, objective, recipe, out, begun, device, speed=speed, judge=judge,
+            **how,
+        )  # fmt: skip
+    finally:
+        if first:
+            with suppress(OSError):  # a full disk has been said already
+                draw_curves(out, f"{plan.preset}, {split.name}")
+    if not first:
+        return {}
+    scores = judged[-1] if judged else judge(model)  # resumed at its end, it was not judged here
+    model.save_pretrained(out / "model.pt")
+    result = {"asked": plan.asked(split), **scores}
+    with replacing(out / RESULT) as part:
+        part.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    _say_result(result, out)
+    return result
+
+
+def _say_result(result: dict[str, Any], out: Path) -> None:
+    if Ranks.now().first:
+        preset = result["asked"]["preset"]
+        say(
+            f"{preset}, {result['protocol']}: rank-1 {result['rank1']:.3f}, mAP "
+            f"{result['mAP']:.3f}\nwrote {out / 'model.pt'}, {out / LAST}, {out / 'log.csv'} and "
+            f"{out / 'curves.png'}"
+        )
+
+
+def _say_splits(found: list[dict[str, Any]], out: Path) -> None:
+    """Mean and spread over the splits trained here, and `splits.csv`."""
+    write_rows(
+        [{k: v for k, v in one.items() if k != "asked"} for one in found], out / "splits.csv"
+    )
+    spread = {}
+    for name in ("rank1", "mAP"):
+        values = np.array([one[name] for one in found])
+        sd = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+        spread[name] = f"{values.mean():.3f} ± {sd:.3f}"
+    series = re.sub(r"-\d+$", "", found[0]["protocol"])
+    say(
+        f"{series} over {len(found)} splits: rank-1 {spread['rank1']}, mAP {spread['mAP']}\n"
+        f"wrote {out / 'splits.csv'}"
+    )
+
+
+TRAIN_COMMANDS: dict[str, Command] = {
+    "train": Command(
+        "train one model, on drawn people or a data set, and search with it",
+        "train --dataset mars --root /data/mars --preset paper --out runs/mars",
+        _train_arguments,
+        _train,
+    ),
+}
