@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from inspect import signature
 from typing import Any
 
 import torch
@@ -98,10 +99,13 @@ class Ranks:
         """`model` so that its gradients are the mean over processes; first, equal weights."""
         if self.size == 1:
             return model
+        # the statistics are the same on every process already; the option's name has changed
+        known = signature(DistributedDataParallel).parameters
+        sync = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
         return DistributedDataParallel(
             model,
             device_ids=[device.index] if device.type == "cuda" else None,
-            broadcast_buffers=False,  # the statistics are the same on every process already
+            **{sync: False},
             find_unused_parameters=True,  # a weight of 0 leaves a head without gradient
         )
 
