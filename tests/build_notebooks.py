@@ -30,12 +30,15 @@ PINNED = {
     "OMP_NUM_THREADS": "2",
     "MKL_NUM_THREADS": "2",
     "OPENBLAS_NUM_THREADS": "2",
+    "OMP_WAIT_POLICY": "PASSIVE",  # a thread that waits busily holds up all on a crowded machine
     "PYTHONHASHSEED": "0",
     "MPLBACKEND": "agg",
     "TQDM_DISABLE": "1",
 }
 """The kernel's environment, here and under nbval."""
 VIEW = "application/vnd.jupyter.widget-view+json"
+FOLDED = "# a solution, folded away"
+"""The first line of a solution cell: JupyterLab shows that line of a folded cell."""
 
 
 def sources(only: list[str] | None = None) -> list[Path]:
@@ -60,7 +63,9 @@ def prepare(notebook: NotebookNode, name: str) -> None:
         elif "setup" in tags(cell):
             cell.source = setup()
         elif "solution" in tags(cell):
-            cell.metadata["jupyter"] = {"source_hidden": True}
+            cell.metadata["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
+            if not cell.source.startswith(FOLDED):
+                cell.source = f"{FOLDED}\n{cell.source}"
 
 
 def execute(notebook: NotebookNode, folder: Path) -> float:
@@ -70,7 +75,7 @@ def execute(notebook: NotebookNode, folder: Path) -> float:
         timeout=300,
         kernel_name="python3",
         record_timing=False,
-        coalesce_streams=True,
+        coalesce_streams=False,  # it moves what is printed below a picture above it
         store_widget_state=False,
         resources={"metadata": {"path": str(folder)}},
     )
@@ -95,12 +100,25 @@ def tidy(notebook: NotebookNode) -> None:
     for cell in notebook.cells:
         for key in ("execution", "collapsed", "scrolled", "trusted"):
             cell.metadata.pop(key, None)
+        if "outputs" in cell:
+            cell.outputs = joined_streams(cell.outputs)
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(VIEW, None)
             # nbclient keeps base64 as the kernel sent it, with or without a last line break
             png = output.get("data", {}).get("image/png")
             if png is not None:
                 output["data"]["image/png"] = png.strip() + "\n"
+
+
+def joined_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """The same outputs; pieces of one stream that follow each other are one piece."""
+    out: list[NotebookNode] = []
+    for output in outputs:
+        if out and output.output_type == "stream" and output.get("name") == out[-1].get("name"):
+            out[-1]["text"] += output.text
+        else:
+            out.append(output)
+    return out
 
 
 def without_pictures(cell: NotebookNode) -> dict[str, Any]:
@@ -142,8 +160,8 @@ def write(path: Path, text: str) -> bool:
     return True
 
 
-def build(path: Path, pictures: bool = False) -> str:
-    """Build one notebook and its student copy; returns a line of what it cost."""
+def build(path: Path, pictures: bool = False) -> tuple[float, float, bool]:
+    """Build one notebook and its student copy; returns seconds, peak memory in MB, and changed."""
     old = nbformat.read(path, as_version=4)
     new = copy.deepcopy(old)
     prepare(new, path.name)
@@ -156,7 +174,7 @@ def build(path: Path, pictures: bool = False) -> str:
     nbformat.validate(new)
     changed = write(path, text_of(new))
     changed = write(STUDENT / path.name, text_of(student_copy(new))) or changed
-    return f"{path.stem:24} {seconds:6.1f} s {peak:7.0f} MB  {'written' if changed else 'in step'}"
+    return seconds, peak, changed
 
 
 def main() -> int:
@@ -165,8 +183,15 @@ def main() -> int:
     parser.add_argument("--pictures", action="store_true", help="store every picture anew")
     options = parser.parse_args()
     paths = sources(options.only)
+    costs = []
     for path in paths:
-        print(build(path, options.pictures), flush=True)
+        seconds, peak, changed = build(path, options.pictures)
+        costs.append((seconds, peak))
+        state = "written" if changed else "in step"
+        print(f"{path.stem:24} {seconds:6.1f} s {peak:7.0f} MB  {state}", flush=True)
+    if len(costs) > 1:
+        total, most = sum(seconds for seconds, _ in costs), max(peak for _, peak in costs)
+        print(f"{'together, highest peak':24} {total:6.1f} s {most:7.0f} MB")
     if not options.only:
         for copy_ in set(STUDENT.glob("*.ipynb")) - {STUDENT / path.name for path in paths}:
             copy_.unlink()

@@ -11,9 +11,11 @@ from pathlib import Path
 import nbformat
 import pytest
 from build_notebooks import (
+    FOLDED,
     NOTEBOOKS,
     STUDENT,
     VIEW,
+    joined_streams,
     keep_pictures,
     sources,
     student_copy,
@@ -170,7 +172,9 @@ def test_exercises_have_a_stub_and_a_solution(path: Path) -> None:
         assert asked == re.findall(r"check_\w+(?=\()", solution.source)
         assert "○ not attempted: " in compared_text(stub)
         assert "✓ correct: " in compared_text(solution)
-        assert solution.metadata.jupyter.source_hidden
+        # the first line of a folded cell is shown, and its output may tell the answer
+        assert solution.metadata.jupyter == {"source_hidden": True, "outputs_hidden": True}
+        assert solution.source.startswith(FOLDED)
     assert f"w3an_lite.exercises.{path.stem[3:]}" in "".join(cell.source for cell in cells)
 
 
@@ -239,6 +243,15 @@ def test_tidy_drops_what_differs_from_run_to_run() -> None:
     assert "widgets" not in notebook.metadata
     assert notebook.cells[0].metadata == {}
     assert set(notebook.cells[0].outputs[0].data) == {"text/plain", "image/png"}
+
+
+def test_what_is_printed_below_a_picture_stays_there() -> None:
+    def said(text: str) -> NotebookNode:
+        return v4.new_output("stream", name="stdout", text=text)
+
+    picture = v4.new_output("display_data", {"image/png": "AAAA"})
+    outputs = joined_streams([said("a"), said("b\n"), picture, said("Figure: c\n")])
+    assert [one.get("text") for one in outputs] == ["ab\n", None, "Figure: c\n"]
 
 
 def test_the_student_copy_has_neither_solutions_nor_outputs() -> None:

@@ -55,8 +55,8 @@ def test_binder_reads_our_environment_and_pins_threads() -> None:
     done = subprocess.run(
         [binder / "start", *asked], env={"PATH": os.environ["PATH"]}, capture_output=True, text=True
     )
-    threads = {name: value for name, value in PINNED.items() if name.endswith("_THREADS")}
-    assert threads
+    threads = {name: PINNED[name] for name in PINNED if re.search("_THREADS|_WAIT_", name)}
+    assert len(threads) == 4
     assert all(f"'{name}': '{value}'" in done.stdout for name, value in threads.items())
 
 

@@ -6,6 +6,7 @@ import io
 import math
 import os
 import random
+import textwrap
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -64,7 +65,7 @@ def show(figure: Figure, alt: str, digits: int = 2, **arrays: Any) -> None:
         raise ValueError(f"alt is {alt!r}; describe in a sentence what the figure shows")
     bundle = {"image/png": compact(to_png(figure, dpi=80)), "text/plain": alt}
     display(bundle, raw=True, metadata={"image/png": {"alt": alt}})
-    print(f"Figure: {alt}")
+    print(textwrap.fill(f"Figure: {alt}", 88))  # a page would break it inside a word
     for name, array in arrays.items():
         print(f"  {name} {digest(array, digits)}")
 

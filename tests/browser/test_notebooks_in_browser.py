@@ -33,7 +33,8 @@ def test_it_runs_and_its_widgets_answer(opened: Notebook, screenshots: Path) -> 
 
 def try_every_control(hand: Hand) -> None:
     """Each by mouse or keyboard; after each the page shows what the library computes."""
-    seen = [hand.shown()]  # what the notebook's own cells left there: perhaps a refusal
+    seen = [hand.shown()]
+    assert "⚠" not in seen[0][0], "the notebook's own cells leave a refusal on the page"
     for name, (kind, _) in hand.controls.items():
         before = hand.value(name)
         if kind in SLIDERS:
@@ -72,7 +73,7 @@ def check_page(notebook: Notebook) -> None:
     assert page.locator(".jp-Notebook details[open]").count() == 0
     hidden = page.evaluate(
         "panel().content.widgets.filter(one => (one.model.metadata.tags ?? [])"
-        ".includes('solution')).map(one => one.inputHidden)"
+        ".includes('solution')).map(one => one.inputHidden && one.outputHidden)"
     )
     assert hidden
     assert all(hidden)
