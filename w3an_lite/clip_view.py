@@ -85,8 +85,7 @@ class ClipView:
         features = attend(alpha, cube)
         beta, _ = model.tan(features)
         joined, _, _, embedding = model.gather(features, beta)
-        attended = features if model.heads_on == "attended" else None
-        identity, attribute = model.heads(cube, attended)
+        identity, attribute = model.heads(cube)
         identity_map, attribute_map = model.maps(cube, identity, attribute, None, None)
         probability = attribute.softmax(-1)[..., 1].mean(1)
         present = (probability > 0.5).long()[:, None].expand(-1, cube.shape[1], -1)

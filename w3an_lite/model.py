@@ -241,8 +241,7 @@ class W3AN(nn.Module):
             )
         frames = normalise(frames)
         path = self.encode(frames)
-        attended = path.frame_features if self.heads_on == "attended" else None
-        identity_logits, attribute_logits = self.heads(path.cube, attended)
+        identity_logits, attribute_logits = self.heads(path.cube)
         identity_map, attribute_map = self.maps(
             path.cube.detach(), identity_logits, attribute_logits, identity, attributes
         )
@@ -260,9 +259,8 @@ class W3AN(nn.Module):
         looked: tuple[Tensor | None, Tensor | None] = (None, None)
         if self.heads_on == "both" and self.training:
             looked = self.heads(path.cube, attend(path.alpha, path.cube.detach()))
-        maps = (identity_map, attribute_map)
-        extra = (clip_logits, alpha_prime, *looked)
-        return W3ANOutput(*path, identity_logits, attribute_logits, *maps, *extra)
+        rest = (identity_map, attribute_map, clip_logits, alpha_prime, *looked)
+        return W3ANOutput(*path, identity_logits, attribute_logits, *rest)
 
     @torch.no_grad()
     def maps(
@@ -274,9 +272,8 @@ class W3AN(nn.Module):
         attributes: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """m_i and m_a of Eq. 6, each `[B, T, h, w]`, see `guidance.class_maps`."""
-        logits = (identity_logits, attribute_logits)
-        labels = (identity, attributes)
-        return class_maps(self.heads, cube, *logits, *labels, self.maps_of, self.map_form)
+        given = (identity_logits, attribute_logits, identity, attributes)
+        return class_maps(self.heads, cube, *given, self.maps_of, self.map_form)
 
     @torch.no_grad()
     def embed(self, frames: Tensor, batch: int = 32) -> Tensor:

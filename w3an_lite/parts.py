@@ -28,7 +28,7 @@ OWN = ("backbone", "spatial", "temporal", "graph")
 CHOICES = {
     "maps_of": ("all", "present"),
     "map_form": ("range", "evidence", "raw"),
-    "heads_on": ("cube", "attended", "both"),
+    "heads_on": ("cube", "both"),
     "degree": ("adjacency", "weighted"),
     "readout": ("mean", "beta"),
     "guide_by": ("classes", "noise"),
