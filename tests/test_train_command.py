@@ -14,6 +14,7 @@ import pytest
 import torch
 from forked import PROCESSES
 
+from w3an_lite import train_command
 from w3an_lite.__main__ import main
 from w3an_lite.files import load_plain, read_rows
 from w3an_lite.model import W3AN
@@ -131,6 +132,7 @@ def test_a_dry_run_says_what_it_costs_and_writes_nothing(run: Run, tmp_path: Pat
     assert status == 0, error
     table = {line[:16].strip(): line[16:] for line in said.splitlines()}
     assert table["train"].startswith("32 tracklets of 8 people, 96 frames")
+    assert table["attributes"] == "32 of 32 training tracklets"
     assert table["one step"].endswith("32 frames")
     assert ", 3 in all, " in table["one evaluation"]
     assert table["total"].endswith("7 epochs, 7 steps")
@@ -200,6 +202,7 @@ def _as_torchrun_starts_it(place: _Place, out: Path) -> None:
     os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(place.port)}
     thin = {"trunk": {"width": 2, "stride": 8}, "clip_length": 2, "neighbours": 1}
     SMALL["model"] = {**SMALL["model"], **thin}
+    train_command.draw_curves = lambda *_: None
     raise SystemExit(main(["train", *DRAWN, *QUICK, "--out", str(out), "--evaluate-every", "1"]))
 
 

@@ -105,7 +105,7 @@ class Ranks:
         return DistributedDataParallel(
             model,
             device_ids=[device.index] if device.type == "cuda" else None,
-            **{sync: False},
+            **{sync: False},  # type: ignore[arg-type]
             find_unused_parameters=True,  # a weight of 0 leaves a head without gradient
         )
 

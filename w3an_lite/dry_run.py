@@ -103,6 +103,8 @@ def _data(split: Split) -> list[Line]:
         lines.append(
             Line(name, f"{len(tracklets):,} tracklets of {people:,} people, {frames:,} frames")
         )
+    labelled = sum(t.attributes is not None for t in split.train)
+    lines.append(Line("attributes", f"{labelled:,} of {len(split.train):,} training tracklets"))
     return lines
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import re
 from contextlib import suppress
 from dataclasses import fields
@@ -27,6 +28,8 @@ from .runlog import draw_curves
 from .speed import Speed
 from .train_plan import Plan, splits_of, workers_for
 from .training import train
+
+log = logging.getLogger(__name__)
 
 RESULT = "result.json"
 
@@ -140,6 +143,8 @@ def _fit(
             _say_result(kept, out)
             return kept
     _check_new(out, resume)
+    if all(t.attributes is None for t in split.train):
+        log.warning("no attribute labels (--labels): L_cam has its identity task alone")
     if not split.query:
         raise DataError(f"{split.name} has nobody to search for; choose another protocol")
     first = Ranks.now().first
