@@ -255,9 +255,7 @@ def test_what_is_read_through_alpha_holds_the_cube_fixed(tiny: Callable[..., W3A
     assert has is not None
     raw, weight = Objective(look_weight=0.5).terms(out, IDENTITY, ATTRIBUTES)["look"]
     assert weight == 0.5
-    torch.testing.assert_close(
-        raw, identity_loss(seen, IDENTITY) + attribute_loss(has, ATTRIBUTES)
-    )
+    torch.testing.assert_close(raw, identity_loss(seen, IDENTITY) + attribute_loss(has, ATTRIBUTES))
     held = model.heads(out.cube, (out.alpha * out.cube.detach()).sum((-2, -1)))[0]
     free = model.heads(out.cube, (out.alpha * out.cube).sum((-2, -1)))[0]
     torch.testing.assert_close(seen, held)

@@ -112,9 +112,7 @@ def _decode_there(frames: StoreFrames, size: Size | None, device: torch.device) 
     assert store.offsets is not None
     first, last = (int(store.start[frames.row + i]) for i in (0, 1))
     ends = store.offsets[first : last + 1].tolist()
-    files = [
-        torch.from_numpy(np.array(store.data[a:b])) for a, b in pairwise(ends)
-    ]
+    files = [torch.from_numpy(np.array(store.data[a:b])) for a, b in pairwise(ends)]
     images = decode_jpeg(files, mode=ImageReadMode.RGB, device=device)
     if size is None:
         return torch.stack(images)
