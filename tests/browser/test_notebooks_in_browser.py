@@ -15,6 +15,8 @@ EACH = pytest.mark.parametrize("opened", sources(), ids=lambda path: path.stem, 
 
 @EACH
 def test_it_runs_and_its_widgets_answer(opened: Notebook, screenshots: Path) -> None:
+    assert all(folded(opened, "inputHidden"))
+    assert all(folded(opened, "outputHidden"))  # running a cell unfolds what it prints
     opened.run_all()
     cells = opened.cells()
     assert [cell["count"] for cell in cells] == list(range(1, len(cells) + 1))
@@ -71,12 +73,18 @@ def check_page(notebook: Notebook) -> None:
     assert broken == []
     assert page.locator(".jp-Notebook details").count() > 0
     assert page.locator(".jp-Notebook details[open]").count() == 0
-    hidden = page.evaluate(
-        "panel().content.widgets.filter(one => (one.model.metadata.tags ?? [])"
-        ".includes('solution')).map(one => one.inputHidden && one.outputHidden)"
+    assert all(folded(notebook, "inputHidden"))
+
+
+def folded(notebook: Notebook, part: str) -> list[bool]:
+    """Of each solution, whether its "inputHidden" or "outputHidden" is."""
+    hidden: list[bool] = notebook.page.evaluate(
+        "part => panel().content.widgets.filter(one => (one.model.metadata.tags ?? [])"
+        ".includes('solution')).map(one => one[part])",
+        part,
     )
     assert hidden
-    assert all(hidden)
+    return hidden
 
 
 def notebook_prose(notebook: Notebook) -> str:
