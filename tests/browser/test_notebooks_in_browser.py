@@ -26,7 +26,7 @@ def test_it_runs_and_its_widgets_answer(opened: Notebook, screenshots: Path) -> 
     for cell in widgets:
         hand = Hand(opened, cell["place"], cell["widget"])
         try_every_control(hand)
-        hand.box.screenshot(path=screenshots / f"{opened.name[:2]}-widget-{cell['place']}.png")
+        hand.box.screenshot(path=screenshots / f"widget-{opened.name[:2]}-{cell['place']}.png")
     check_page(opened)
     assert opened.photograph(screenshots) > 3
     assert opened.errors == []
