@@ -257,6 +257,14 @@ def test_bars_with_error() -> None:
         plots.bars_with_error(["a", "b"], [1], [1, 2])
 
 
+def test_a_line_of_spread_that_reaches_below_zero_is_not_cut_off() -> None:
+    def left(spread: float) -> float:
+        return plots.bars_with_error(["row"], [10.7], [spread]).axes[0].get_xlim()[0]
+
+    assert left(12.7) < -2
+    assert left(3.0) == 0
+
+
 def every_picture() -> dict[str, Figure]:
     return {
         "strip": plots.attention_strip(FRAMES, MAPS, BETA, title="A title wider than one frame"),

@@ -168,7 +168,7 @@ def bars_with_error(
     axes.invert_yaxis()
     axes.axvline(0, color=INK, linewidth=1)
     axes.margins(x=0.28)
-    if (heights >= 0).all():
+    if (heights - errors >= 0).all():  # a line that reaches below 0 is shown to do so
         axes.set_xlim(left=0)
     name_axes(axes, title, label)
     return figure
