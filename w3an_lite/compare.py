@@ -51,9 +51,7 @@ def compare(runs: Places, people: Split | None = None) -> Live:
     live = Live(
         viewer.draw,
         "Training runs side by side",
-        show=ipywidgets.RadioButtons(
-            options=["curves", "CMC"], orientation="horizontal", description="show", **options
-        ),
+        show=ipywidgets.Dropdown(options=["curves", "CMC"], description="show", **options),
         term=ipywidgets.Dropdown(
             options=terms or ["none"], value="loss" if "loss" in terms else (terms or ["none"])[0],
             description="term", **options,

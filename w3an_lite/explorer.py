@@ -62,10 +62,8 @@ def explore(
         "rows": ipywidgets.IntRangeSlider(description="rows %", **part),
         "columns": ipywidgets.IntRangeSlider(description="columns %", **part),
         "safe_colours": control("safe_colours", False),
-        "frame": ipywidgets.RadioButtons(
-            options=list(range(scene.length)), orientation="horizontal", description="frame",
-            layout={"width": "auto"},
-        ),
+        # a slider: JupyterLab takes the arrow keys away from buttons and closed lists
+        "frame": control("frame", (0, max(1, scene.length - 1))),
     }  # fmt: skip
     controls["opacity"].value = 0.55
     live = Live(scene.draw, "A clip as the model sees it: frames, graph and ranking", **controls)

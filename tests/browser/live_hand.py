@@ -38,7 +38,7 @@ PICTURE = """async image => {
     return [...hash].map(one => one.toString(16).padStart(2, '0')).join('');
 }"""
 SLIDERS = ("IntSlider", "FloatSlider", "IntRangeSlider", "FloatRangeSlider")
-CHOICES = {"Checkbox": "input", "Dropdown": "select", "RadioButtons": "input:checked"}
+CHOICES = {"Checkbox": "input", "Dropdown": "select"}
 """What takes the keys in each kind of control that is no slider."""
 
 
@@ -90,9 +90,6 @@ class Hand:
                 found[name] = numbers if len(numbers) > 1 else numbers[0]
             elif kind == "Checkbox":
                 found[name] = where.locator("input").is_checked()
-            elif kind == "RadioButtons":
-                script = "one => one.closest('label').textContent.trim()"
-                found[name] = where.locator("input:checked").evaluate(script)
             else:
                 script = "box => box.selectedOptions[0].label"
                 found[name] = where.locator("select").evaluate(script).replace("\xa0", " ")
@@ -123,14 +120,11 @@ class Hand:
         self.notebook.page.keyboard.press(key)
 
     def choose_another(self, name: str) -> None:
-        """Another entry of a drop-down or a row of buttons, by keyboard.
+        """Another entry of a drop-down, by keyboard.
 
-        A drop-down is opened first: JupyterLab takes the arrows of a closed one for itself.
+        It is opened first: JupyterLab takes the arrows of a closed one, and of buttons, for itself.
         """
-        kind, where = self.controls[name]
-        if kind != "Dropdown":
-            self.press(name, "ArrowRight")
-            return
+        where = self.controls[name][1]
         script = "box => box.selectedIndex === box.options.length - 1"
         last = where.locator("select").evaluate(script)
         self.press(name, "Space")
