@@ -37,7 +37,7 @@ _RANKS = 20
 def compare(runs: Places, people: Split | None = None) -> Live:
     """Training runs side by side: a term of their logs, their CMC, and a table of their scores.
 
-    runs: folders as `train --out`, `demo` and `ablate` write them, a folder of such, or
+    runs: folders as `train --out`, `demo` and `experiment` write them, a folder of such, or
         name -> folder. people: who is searched for the CMC, the same for all; left out, 40 drawn
         people under heavy occlusion. A CMC takes a few seconds a run when it is first asked for.
 
