@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from w3an_lite import studies
 from w3an_lite.data.synthetic import synthped
 from w3an_lite.data.writers import write_layout
 from w3an_lite.presets import SMALL
 from w3an_lite.studies import STUDIES, WHOLE, lines_of, read_study, run_study, scores
-from w3an_lite.trials import Setting
+from w3an_lite.trials import Setting, Trial
 
 BASE = {
     "model": {**SMALL["model"], "weights": None, "trunk": {"width": 2}, "clip_length": 3},
@@ -68,6 +71,29 @@ def test_a_study_leaves_its_table(tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "trials").iterdir()) == [
         f"paper{row}-{seed}" for row in ("", "-W2AN", "-half-dropped") for seed in (0, 1)
     ]
+
+
+def test_what_was_kept_is_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, out = tmp_path / "kept", tmp_path / "out"
+    first = run_study("table5", kept, ["paper"], 1, TINY, only="W2AN", progress=False)
+    ran: list[tuple[str, int]] = []
+    real = studies.measure_all
+
+    def counted(trials: list[Trial], *arguments: Any) -> Any:
+        ran.extend((trial.name, trial.seed) for trial in trials)
+        return real(trials, *arguments)
+
+    monkeypatch.setattr(studies, "measure_all", counted)
+    more = run_study("table5", out, ["paper"], 2, TINY, only="W2AN", progress=False, kept=kept)
+    assert ran == [("paper", 1), ("paper-W2AN", 1)]  # the next seed alone
+    assert str(more["rows"][:2]) == str(first["rows"])  # nan equals nan
+    assert [row["seed"] for row in more["rows"]] == [0, 0, 1, 1]
+    del ran[:]
+    run_study("graph", out, ["paper"], 1, TINY, only="layers2", progress=False, kept=kept)
+    assert ran == []  # another study's row of the same settings
+    other = replace(TINY, test_identities=5)
+    run_study("graph", out, ["paper"], 1, other, only="layers2", progress=False, kept=kept)
+    assert ran == [("paper", 0)]
 
 
 def test_a_real_set_takes_the_place_of_drawn_people(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ train on two cores.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,9 +97,16 @@ class NarrowTrunk(nn.Module):
             after = width * 2**stage
             shortcut = None
             if step != 1 or before != after:
-                shortcut = nn.Sequential(
-                    nn.Conv2d(before, after, 1, stride=step, bias=False), nn.BatchNorm2d(after)
-                )
+                parts: dict[str, nn.Module] = {
+                    "0": nn.Conv2d(before, after, 1, bias=False),
+                    "1": nn.BatchNorm2d(after),
+                }
+                if step > 1:
+                    # every step-th position, then 1×1: what a strided convolution is, but oneDNN
+                    # writes its gradient beyond its memory where channels are fewer than a
+                    # vector's lanes (uxlfoundation/oneDNN issue 6035; PyTorch 2.14 crashes)
+                    parts = {"thin": nn.MaxPool2d(1, stride=step), **parts}
+                shortcut = nn.Sequential(OrderedDict(parts))
             blocks.append(BasicBlock(before, after, stride=step, downsample=shortcut))
             before = after
         self.stages = nn.Sequential(*blocks)

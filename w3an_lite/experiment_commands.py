@@ -9,14 +9,18 @@ from .commands import Command, say
 from .data.datasets import DATASETS
 from .data_arguments import given_options
 from .demo import demo, table
-from .presets import PRESETS, SMALL
+from .presets import PRESETS, SMALL, STUDY, Changes
 from .report import format_study, write_report
 from .studies import STUDIES, run_study
 from .trials import Setting, jobs_there_are
 
 Parser = argparse.ArgumentParser
-SMALL_EPOCHS = 20
-"""Epochs of the small profile: all of Table 5, for both presets, in 45 minutes on two cores."""
+PROFILES: dict[str, Changes] = {
+    "small": STUDY,
+    "medium": {"model": SMALL["model"], "recipe": {**SMALL["recipe"], "epochs": 30}},
+    "full": {},
+}
+"""What a profile brings each preset to; README says how long they take."""
 
 
 def _shared_arguments(parser: Parser) -> None:
@@ -26,7 +30,7 @@ def _shared_arguments(parser: Parser) -> None:
     )
     parser.add_argument("--test-identities", type=int, default=100, help="and to search for (100)")
     parser.add_argument(
-        "--epochs", type=int, help="epochs of each model (the preset's; `experiment` small: 20)"
+        "--epochs", type=int, help="epochs of each model (what the preset or the profile says)"
     )
 
 
@@ -56,11 +60,15 @@ def _experiment_arguments(parser: Parser) -> None:
     parser.add_argument("study", choices=STUDIES, help=_listed())
     parser.add_argument(
         "--profile",
-        choices=("small", "full"),
+        choices=PROFILES,
         default="small",
-        help="small: 64×32 pixels, the narrow trunk, two cores; full: the paper's size and recipe",
+        help="small: 64×32 pixels, the narrow trunk of stride 8, 8 epochs; medium: of stride 4, "
+        "30 epochs, as the shipped model was trained; full: the paper's size and recipe",
     )
     parser.add_argument("--out", type=Path, help="folder to write to (runs/PROFILE)")
+    parser.add_argument(
+        "--kept", type=Path, help="a folder of earlier results: its trials are not run again"
+    )
     parser.add_argument(
         "--preset", action="append", choices=sorted(PRESETS), help="run for this preset; repeatable"
     )
@@ -87,6 +95,7 @@ def _experiment(
     study: str,
     profile: str,
     out: Path | None,
+    kept: Path | None,
     preset: list[str] | None,
     only: str | None,
     seeds: int,
@@ -104,8 +113,6 @@ def _experiment(
 ) -> None:
     if profile == "full" and dataset == "synthped":
         raise ValueError("the full profile is for a real set; name one with --dataset and --root")
-    if profile == "small":
-        epochs = epochs or SMALL_EPOCHS
     setting = Setting(
         identities,
         test_identities,
@@ -115,11 +122,12 @@ def _experiment(
         str(root) if root else None,
         protocol,
         given_options(labels, unofficial),
-        SMALL if profile == "small" else {"model": {"weights": weights}},
+        {"model": {"weights": weights}} if profile == "full" else PROFILES[profile],
     )
     out = out or Path("runs") / profile
     jobs = jobs_there_are(threads) if jobs is None else jobs
-    say(format_study(run_study(study, out, preset or (), seeds, setting, jobs, only)))
+    found = run_study(study, out, preset or (), seeds, setting, jobs, only, kept=kept)
+    say(format_study(found))
     for suffix in ("csv", "json"):
         say(f"wrote {out / study}.{suffix}")
 

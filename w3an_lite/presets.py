@@ -73,6 +73,12 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 """What brings any preset to two cores: the shipped trunk, small frames, short clips and runs."""
 
+STUDY: dict[str, dict[str, Any]] = {
+    "model": {**SMALL["model"], "trunk": {"stride": 8}},
+    "recipe": {**SMALL["recipe"], "epochs": 8},
+}
+"""`SMALL` for hundreds of trials: cells of twice the side and fewer epochs, a fifth of the time."""
+
 
 def preset(name: str, part: str) -> dict[str, Any]:
     """The arguments of one part of a preset; ValueError names the presets there are."""

@@ -13,8 +13,17 @@ from typing import Any, NamedTuple
 from .ablation import ALIKE, REPAIRS
 from .files import replacing, write_rows
 from .presets import Changes
-from .provenance import command, revision
-from .trials import Setting, Trial, departures, measure_all, plain
+from .provenance import command
+from .trials import (
+    Measured,
+    Setting,
+    Trial,
+    departures,
+    fingerprint,
+    measure_all,
+    plain,
+    where,
+)
 from .variants import LAYERS, NEIGHBOURS, TABLE5, WITHOUT, baselines, weights
 
 WHOLE = "W3AN"
@@ -118,40 +127,44 @@ def run_study(
     jobs: int = 1,
     only: str | None = None,
     progress: bool = True,
+    kept: str | Path | None = None,
 ) -> dict[str, Any]:
     """Run study `name`; what an interrupted call finished is not done again.
 
     Writes to `out`: NAME.csv, one row a (preset, variant, seed); NAME.json, the same with CMC
-    curves, settings, command and revision; trials/, a folder a trial, shared by all studies there.
-    Returns what `read_study` gives.
+    curves, settings, command and revisions; trials/, a folder a trial, shared by all studies there.
+    kept: a folder of results, `NAME.json` of any study; a trial of theirs with the same settings is
+    taken as it stands and not run. Returns what `read_study` gives.
     """
     if min(seeds, jobs) < 1:
         raise ValueError(f"seeds is {seeds} and jobs is {jobs}; at least 1 of each")
     setting, out = setting or Setting(), Path(out)
     lines = lines_of(name, presets, range(seeds), setting, only)
     trials = {(line.trial.name, line.trial.seed): line.trial for line in lines}
-    measured = dict(
-        zip(
-            trials,
-            measure_all(list(trials.values()), out / "trials", setting, jobs, progress),
-            strict=True,
-        )
-    )
-    rows, curves = [], []
+    prints = {key: fingerprint(trial, setting, where()) for key, trial in trials.items()}
+    known = _kept(Path(kept)) if kept is not None else {}
+    measured = {key: known[prints[key]] for key in trials if prints[key] in known}
+    left = {key: trial for key, trial in trials.items() if key not in measured}
+    fresh = measure_all(list(left.values()), out / "trials", setting, jobs, progress)
+    measured.update(zip(left, fresh, strict=True))
+    rows: list[dict[str, Any]] = []
+    further: list[dict[str, Any]] = []
     for line in lines:
-        found = measured[line.trial.name, line.trial.seed]
+        key = line.trial.name, line.trial.seed
+        found = measured[key]
         head = {"variant": line.variant, "preset": line.preset, "seed": line.trial.seed}
         rows.append({**head, **found.scores})
-        curves.append([round(share, 5) for share in found.cmc])
+        origin = {"trial": prints[key], "revision": found.revision}
+        further.append({"cmc": [round(share, 5) for share in found.cmc], **origin})
     content = {
         "study": name,
         "about": STUDIES[name].about,
         "setting": asdict(setting),
         "command": command(),
-        "revision": revision(),
+        "revision": ", ".join(dict.fromkeys(row["revision"] for row in further)),
         "rows": [
-            {**{k: _short(v) for k, v in row.items()}, "cmc": cmc}
-            for row, cmc in zip(rows, curves, strict=True)
+            {**{k: _short(v) for k, v in row.items()}, **more}
+            for row, more in zip(rows, further, strict=True)
         ],
     }
     with replacing(out / f"{name}.json") as part:
@@ -184,6 +197,21 @@ def scores(content: dict[str, Any], preset: str, variant: str, measure: str) -> 
         if (row["preset"], row["variant"]) == (preset, variant)
         and not math.isnan(row.get(measure, math.nan))
     }
+
+
+def _kept(folder: Path) -> dict[str, Measured]:
+    """Trials by fingerprint from the results in `folder`; none of those before there was one."""
+    found = {}
+    for path in (folder / f"{name}.json" for name in STUDIES):
+        for row in read_study(path)["rows"] if path.is_file() else []:
+            if "trial" in row:
+                own = {k: v for k, v in row.items() if k not in _BESIDE}
+                found[row["trial"]] = Measured(own, row["cmc"], [], row["revision"])
+    return found
+
+
+_BESIDE = ("variant", "preset", "seed", "cmc", "trial", "revision")
+"""What a row holds beside its scores."""
 
 
 def _short(value: Any) -> Any:

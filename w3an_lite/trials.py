@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache, partial
+from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,11 +71,15 @@ class Trial:
 
 
 class Measured(NamedTuple):
-    """What came of a trial: scores by name (nan where there is none), its CMC curve, its log."""
+    """What came of a trial: scores by name (nan where there is none), its CMC curve, its log.
+
+    revision: of the code that measured it.
+    """
 
     scores: dict[str, float]
     cmc: list[float]
     rows: list[dict[str, float]]
+    revision: str
 
 
 def people(setting: Setting, seed: int) -> Split:
@@ -108,6 +113,24 @@ def departures(preset: str, changes: Changes, base: Changes) -> Changes:
     return out
 
 
+def asked_of(trial: Trial, setting: Setting, device: str = "cpu") -> dict[str, Any]:
+    """All that a trial's numbers depend on but its seed and the code, as plain values."""
+    return plain(
+        {
+            "setting": asdict(setting),
+            "device": torch.device(device).type,
+            "preset": PRESETS[trial.preset],
+            "changes": trial.changes,
+        }
+    )
+
+
+def fingerprint(trial: Trial, setting: Setting, device: str = "cpu") -> str:
+    """A short name for what a trial is, seed included: equal names, equal trials."""
+    content = [asked_of(trial, setting, device), trial.seed]
+    return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def measure(trial: Trial, out: Path, setting: Setting, device: str = "cpu") -> Measured:
     """Train, search and audit one trial in `out/NAME-SEED`, or read what is there already.
 
@@ -116,18 +139,11 @@ def measure(trial: Trial, out: Path, setting: Setting, device: str = "cpu") -> M
     """
     folder = out / f"{trial.name}-{trial.seed}"
     done, begun = folder / "result.json", folder / "begun.json"
-    asked = plain(
-        {
-            "setting": asdict(setting),
-            "device": torch.device(device).type,
-            "preset": PRESETS[trial.preset],
-            "changes": trial.changes,
-        }
-    )
+    asked = asked_of(trial, setting, device)
     kept = _read(done)
     if all(kept.get(key) == value for key, value in asked.items()):
         scores = {k: math.nan if v is None else v for k, v in kept["scores"].items()}
-        return Measured(scores, kept["cmc"], kept["rows"])
+        return Measured(scores, kept["cmc"], kept["rows"], kept["revision"])
     resume = _read(begun) == asked and (folder / "last.pt").is_file()
     if not resume:
         (folder / "last.pt").unlink(missing_ok=True)
@@ -149,10 +165,10 @@ def measure(trial: Trial, out: Path, setting: Setting, device: str = "cpu") -> M
     if all(t.truth is not None for t in split.gallery):
         scores |= attend(model, split.gallery)
     model.save_pretrained(folder / "model.pt")
-    measured = Measured(scores, ranking.cmc[:CMC].tolist(), rows)
+    measured = Measured(scores, ranking.cmc[:CMC].tolist(), rows, revision())
     seconds = round(time.monotonic() - started, 1)
-    origin = {"seconds": seconds, "command": command(), "revision": revision()}
-    _write({**asked, **origin, "protocol": split.name, **measured._asdict()}, done)
+    origin = {"seconds": seconds, "command": command(), "protocol": split.name}
+    _write({**asked, **origin, **measured._asdict()}, done)
     for spent in (begun, folder / "last.pt"):
         spent.unlink(missing_ok=True)
     return measured
@@ -167,8 +183,7 @@ def measure_all(
 ) -> list[Measured]:
     """Every trial in order, `jobs` at a time, on the GPUs in turn if there are any; what an
     interrupted study finished is kept."""
-    places = [f"cuda:{i}" for i in range(torch.cuda.device_count())] or ["cpu"]
-    devices = [places[i % len(places)] for i in range(len(trials))]
+    devices = [where(i) for i in range(len(trials))]
     with ExitStack() as stack:
         do: Callable[..., Iterable[Measured]] = map
         if jobs > 1:
@@ -180,6 +195,12 @@ def measure_all(
 
 def _measure_at(trial: Trial, device: str, out: Path, setting: Setting) -> Measured:
     return measure(trial, out, setting, device)
+
+
+def where(turn: int = 0) -> str:
+    """The device that trial number `turn` runs on."""
+    gpus = torch.cuda.device_count()
+    return f"cuda:{turn % gpus}" if gpus else "cpu"
 
 
 def jobs_there_are(threads: int) -> int:
