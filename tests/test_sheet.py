@@ -47,6 +47,33 @@ def test_any_number_of_frames_is_drawn(count: int) -> None:
     assert sheet.graph(joined, beta, 200, 0).size == (200, 200)
 
 
+@pytest.mark.parametrize("count", range(1, 13))
+@pytest.mark.parametrize("beta", [0.0, 0.37, 1.0, None])
+@pytest.mark.parametrize("alone", [True, False])
+def test_each_label_of_the_graph_is_whole_and_covers_nothing(
+    count: int, beta: float | None, alone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[tuple[int, int, int, int]] = []
+
+    def record(pen: object, x: float, y: float, text: str, size: int) -> None:
+        box = sheet.font(size).getbbox(text, anchor="mm")
+        written.append((*(int(x + box[0]), int(y + box[1])), *(int(x + box[2]), int(y + box[3]))))
+
+    monkeypatch.setattr(sheet, "write", record)
+    values = np.linspace(1, 0, count) if beta is None else np.full(count, beta)
+    joined = np.eye(count) * 0 if alone else np.ones((count, count))
+    for chosen in range(count):
+        written.clear()
+        bare = grey(sheet.graph(joined, values, 280, chosen))
+        assert len(written) == count * (3 if alone else 2)
+        free = bare == 255
+        for left, top, right, bottom in written:
+            assert min(left, top) >= 0
+            assert max(right, bottom) <= 280
+            assert free[top:bottom, left:right].all()  # neither disc, line, nor another label
+            free[top:bottom, left:right] = False
+
+
 def test_a_line_of_the_graph_goes_when_frames_part() -> None:
     beta = np.full(2, 0.5)
     joined = np.array([[0.0, 1.0], [1.0, 0.0]])

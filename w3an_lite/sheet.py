@@ -122,34 +122,44 @@ def graph(
 ) -> Image.Image:
     """The frames of a clip on a circle, clockwise from the top, joined where A `[T, T]` is 1.
 
-    A disc's size is β `[T]`, its colour and rim the third; the chosen frame has a ring.
+    A disc's size is β `[T]`, its colour and rim the third; the chosen frame has a ring. Frame, β
+    and, if it is joined to none, "alone" stand outside; of more than 12 frames, the frame only.
     """
     count, s = len(beta), _FINE
     image, pen = page(side * s, side * s)
     inks, levels = colours(palette), thirds(beta)
     angles = -np.pi / 2 + 2 * np.pi * np.arange(count) / count
-    across, down = (side * s * (0.5 + 0.32 * f(angles)) for f in (np.cos, np.sin))
+    ring, gap = 6, 4
+    most = 20 if count < 3 else min(20.0, 0.2 * side * float(np.sin(np.pi / count)))
+    room = 42 if count <= 12 else 18  # of a label, either way
+    circle = side / 2 - most - ring - gap - room
+    across, down = (side / 2 + circle * f(angles) for f in (np.cos, np.sin))
     for i, j in np.argwhere(np.triu(joined, 1)):
-        pen.line((across[i], down[i], across[j], down[j]), fill="#777777", width=2 * s)
-    discs = []
+        ends = (across[i] * s, down[i] * s, across[j] * s, down[j] * s)
+        pen.line(ends, fill="#777777", width=2 * s)
+    radii = most * (0.35 + 0.65 * np.clip(beta, 0, 1))
     for t, level in enumerate(levels):
-        radius = s * (7 + 13 * float(np.clip(beta[t], 0, 1))) * min(1.0, 12 / count)
-        x, y = float(across[t]), float(down[t])
+        x, y, radius = across[t] * s, down[t] * s, radii[t] * s
         if t == chosen:
-            around = radius + 5 * s
+            around = radius + (ring - 1) * s
             pen.ellipse((x - around, y - around, x + around, y + around), outline=INK, width=2 * s)
         pen.ellipse(
             (x - radius, y - radius, x + radius, y + radius),
             fill=inks[level], outline=INK, width=s * (1 + int(level)),
         )  # fmt: skip
-        discs.append((x / s, y / s, radius / s))
     small = image.reduce(s)
     pen = ImageDraw.Draw(small)
-    for t, (x, y, radius) in enumerate(discs):
-        reach = radius + 20
-        place = x + 1.3 * reach * float(np.cos(angles[t])), y + reach * float(np.sin(angles[t]))
-        write(pen, place[0], place[1] - 7, f"{t}" if joined[t].any() else f"{t} alone", 13)
-        write(pen, place[0], place[1] + 7, f"β {beta[t]:.2f}", 11)
+    for t in range(count):
+        lines = [(str(t), 13)]
+        if count <= 12:
+            lines += [(f"β {beta[t]:.2f}", 11)] + [("alone", 11)] * (not joined[t].any())
+        wide, high = max(font(size).getlength(text) for text, size in lines), 13 * len(lines)
+        c, d = float(np.cos(angles[t])), float(np.sin(angles[t]))
+        # as far out as a box of this size must be to lie wholly beyond the disc and its ring
+        reach = radii[t] + ring + gap + (abs(c) * wide + abs(d) * high) / 2
+        x, y = across[t] + reach * c, down[t] + reach * d
+        for line, (text, size) in enumerate(lines):
+            write(pen, x, y + 13 * (line - (len(lines) - 1) / 2), text, size)
     return small
 
 
