@@ -45,6 +45,10 @@ EVEN = Exercise(
             "evenly spread, but the first and the last frame stand for half a stretch each",
         ),
         Mistake(
+            lambda length, clip: torch.linspace(0, length - 1, clip).long(),
+            "the last frame stands for next to nothing; where is the middle of the last stretch?",
+        ),
+        Mistake(
             lambda length, clip: _even_steps(length, clip, 0.0),
             "you take the start of each stretch; where is its middle?",
         ),
@@ -76,6 +80,12 @@ KEPT = Exercise(
         Mistake(
             lambda identity, camera, identities, cameras: (cameras != camera) & (identities != -1),
             "the junk is out; but other people of the query's camera should stay",
+        ),
+        Mistake(
+            lambda identity, camera, identities, cameras: (
+                (identities != identity) & (cameras != camera)
+            ),
+            "this drops what has the person or the camera; look for what has both at once",
         ),
         Mistake(
             lambda identity, camera, identities, cameras: identities != identity,
