@@ -34,6 +34,10 @@ CAM = Exercise(
             "the products are right, one for each channel; what does Σ over k do to them?",
         ),
         Mistake(
+            lambda cube, weight: (cube * weight[:, None, None]).mean(1),
+            "the shares of the channels are averaged; Eq. 6 adds them up",
+        ),
+        Mistake(
             lambda cube, weight: activation_map(cube, weight[:, None, None]).relu(),
             "evidence against the class is gone; Eq. 6 has no ReLU, so a map may be negative",
         ),
@@ -107,6 +111,10 @@ GRADCAM = Exercise(
             "right up to a factor: is the weight of a channel the sum of its gradient?",
         ),
         Mistake(
+            lambda cube, score: _grad_cam(cube, score) / len(cube),
+            "right for a single picture; a mean over the pictures makes each gradient smaller",
+        ),
+        Mistake(
             lambda cube, score: _grad_cam(cube, score).relu(),
             "asked for is the map before the ReLU",
         ),
@@ -120,6 +128,7 @@ GRADCAM = Exercise(
             "the other way round",
         ),
     ),
+    otherwise="the numbers differ; three steps: the gradient, one weight a channel, weigh the cube",
 )
 
 WEIGHTS = Exercise(
