@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def test_the_cmc_is_that_of_a_search_and_made_once(
 
 
 def test_a_removed_file_and_another_model_are_named_beside_the_good(
-    live: Live, tmp_path: Path
+    live: Live, people: Split, tmp_path: Path
 ) -> None:
     torch.save({"weights": torch.zeros(1)}, tmp_path / "run1" / "model.pt")
     said = live.set(show="CMC")
@@ -73,8 +74,13 @@ def test_a_removed_file_and_another_model_are_named_beside_the_good(
     (tmp_path / "run2" / "model.pt").unlink()
     alone = compare(tmp_path / "run2")
     assert not alone.failed
-    assert alone.set(show="CMC").startswith("This cannot be drawn: run2 keeps no model.pt")
+    said = alone.set(show="CMC")
+    assert said.startswith("This cannot be drawn: run2 keeps no model.pt or best.pt to search with")
     assert alone.set(show="curves").startswith("loss")
+    (tmp_path / "run3").mkdir()
+    (run(tmp_path / "other", 3) / "model.pt").rename(tmp_path / "run3" / "best.pt")
+    said = compare(tmp_path / "run3", people).set(show="CMC")
+    assert re.search(r"rank-1: run3 \d\.\d{3} \(of best\.pt\)\.$", said)
 
 
 def test_what_is_wrong_is_a_sentence(tmp_path: Path) -> None:
@@ -96,6 +102,8 @@ def test_more_runs_than_line_styles_are_refused_and_none_too(tmp_path: Path) -> 
     many = compare([run(tmp_path / f"run{k}", k, model=False) for k in range(8)])
     assert len(many.values["runs"]) == 6
     said = many.set(runs=tuple(f"run{k}" for k in range(8)))
-    assert said.startswith("This cannot be drawn: 8 runs; choose 6 at most")
-    assert many.set(runs=()).startswith("This cannot be drawn: no run is chosen")
+    assert said.startswith("This cannot be drawn: 8 runs; tick 6 at most")
+    assert many.set(runs=()).startswith("This cannot be drawn: no run is ticked")
     assert not many.set(runs=("run7",)).startswith("This")
+    assert many.set(runs=("run8",)).startswith("runs cannot be ('run8',): 'run8' is none of run0")
+    assert many.values["runs"] == ("run7",)

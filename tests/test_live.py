@@ -69,6 +69,7 @@ def test_an_error_is_a_sentence_and_the_picture_stays(live: Live) -> None:
         ({"frame": 9}, "frame cannot be 9; it goes to 5."),
         ({"frame": "two"}, "frame cannot be 'two'"),
         ({"name": "c"}, "name cannot be 'c'"),
+        ({"frame": 2, "dark": True, "name": "c"}, "name cannot be 'c'"),
     ],
 )
 def test_a_value_that_cannot_be_is_a_sentence_and_moves_nothing(
@@ -76,6 +77,24 @@ def test_a_value_that_cannot_be_is_a_sentence_and_moves_nothing(
 ) -> None:
     assert live.set(**wish).startswith(said)
     assert live.values == {"frame": 0, "size": 0.0, "dark": False, "name": "a"}
+
+
+def test_several_values_set_at_once_are_drawn_once_and_a_refusal_is_taken_back() -> None:
+    drawn: list[tuple[int, int]] = []
+
+    def count(one: int, two: int) -> tuple[bytes, str]:
+        drawn.append((one, two))
+        return b"png", f"{one} {two}"
+
+    live = Live(count, "numbers", one=(0, 5), two=(0, 5))
+    assert live.set(one=2, two=3) == "2 3"
+    assert drawn == [(0, 0), (2, 3)]
+    assert live.set(one=2) == "2 3"
+    assert len(drawn) == 2
+    live.set(one=9)
+    assert live.failed
+    assert live.set(one=2) == "2 3"
+    assert not live.failed
 
 
 def test_the_text_form_repeats_and_the_page_keeps_a_picture(live: Live) -> None:

@@ -18,7 +18,8 @@ from .experiments import search
 from .live import Live, Table
 from .model import W3AN
 from .picture import LINES
-from .run_record import Places, RunRecord, find_runs
+from .run_record import MODELS, Places, RunRecord, find_runs
+from .tick_boxes import TickBoxes
 
 MEASURES = {
     "rank1": "rank-1",
@@ -42,7 +43,7 @@ def compare(runs: Places, people: Split | None = None) -> Live:
         people under heavy occlusion. A CMC takes a few seconds a run when it is first asked for.
 
     A folder that is empty or gone, and the model of another program, are named in the widget;
-    nothing is raised. The controls: show, term, and runs (one or several of a list).
+    nothing is raised. The controls: show, term, and runs (a box to tick for each).
     """
     viewer = Viewer(runs, people)
     names = [run.name for run in viewer.runs]
@@ -56,10 +57,7 @@ def compare(runs: Places, people: Split | None = None) -> Live:
             options=terms or ["none"], value="loss" if "loss" in terms else (terms or ["none"])[0],
             description="term", **options,
         ),
-        runs=ipywidgets.SelectMultiple(
-            options=names, value=tuple(names[:MOST]), description="runs",
-            rows=max(2, min(len(names), 8)), layout={"width": "30em"}, **options,
-        ),
+        runs=TickBoxes(names, names[:MOST], "runs"),
     )  # fmt: skip
     return live
 
@@ -85,9 +83,9 @@ class Viewer:
         if not self.runs:
             raise ValueError("; ".join(self.wrong))
         if not chosen:
-            raise ValueError("no run is chosen; choose one or several")
+            raise ValueError("no run is ticked; tick one or several")
         if len(chosen) > MOST:
-            raise ValueError(f"{len(chosen)} runs; choose {MOST} at most, to tell them apart")
+            raise ValueError(f"{len(chosen)} runs; tick {MOST} at most, to tell them apart")
         wrong = list(self.wrong)
         figure, text = (
             self._curves(chosen, term) if show == "curves" else self._search(chosen, wrong)
@@ -110,7 +108,7 @@ class Viewer:
         curves: dict[str, NDArray[np.float64]] = {}
         for run in chosen:
             if run.model is None:
-                wrong.append(f"{run.name} keeps no model.pt, so it cannot be searched with")
+                wrong.append(f"{run.name} keeps no {' or '.join(MODELS)} to search with")
                 continue
             try:
                 curves[run.name] = self.cmc(run.model)
@@ -119,7 +117,11 @@ class Viewer:
         if not curves:
             raise ValueError("; ".join(wrong))
         assert self.people is not None
-        firsts = ", ".join(f"{name} {cmc[0]:.3f}" for name, cmc in curves.items())
+        best = {run.name for run in chosen if run.model and run.model.name != MODELS[0]}
+        firsts = ", ".join(
+            f"{name} {cmc[0]:.3f}" + (f" (of {MODELS[1]})" if name in best else "")
+            for name, cmc in curves.items()
+        )
         queries = f"{len(self.people.query)} queries"
         return cmc_curves(curves), f"CMC on {self.people.name}, {queries}; rank-1: {firsts}."
 

@@ -39,7 +39,7 @@ class Live(ipywidgets.VBox):
         self.draw = draw
         self.alt = alt
         self.text = ""
-        self.failed = False
+        self.failed = self._held = False
         self.controls = {name: control(name, given) for name, given in controls.items()}
         # no tooltip: ipywidgets 8.1 cannot show an Image that has one in JupyterLab
         self.picture = ipywidgets.Image(format="png")
@@ -70,20 +70,32 @@ class Live(ipywidgets.VBox):
         if unknown:
             known = ", ".join(self.controls)
             return self._say(f"There is no control {min(unknown)!r}; there are {known}.", True)
-        for name, value in values.items():
-            before = self.controls[name].value
+        before, wrong = self.values, ""
+        self._held = True  # one picture for all of them
+        for name, given in values.items():
+            value = tuple(given) if isinstance(given, list) else given  # as the controls keep it
             try:
                 self.controls[name].value = value
             except Exception as error:  # traitlets raises TraitError, TypeError or ValueError
-                return self._say(f"{name} cannot be {value!r}: {error}", True)
+                wrong = f"{name} cannot be {value!r}: {error}"
+                break
             if self.controls[name].value != value:  # a slider clips in silence
-                clipped = self.controls[name].value
-                self.controls[name].value = before
-                return self._say(f"{name} cannot be {value!r}; it goes to {clipped!r}.", True)
+                wrong = f"{name} cannot be {value!r}; it goes to {self.controls[name].value!r}."
+                break
+        if wrong:
+            for name, value in before.items():
+                self.controls[name].value = value
+        self._held = False
+        if wrong:
+            return self._say(wrong, True)
+        if self.failed or self.values != before:
+            self.refresh()
         return self.text
 
     def refresh(self) -> None:
         """Draw again for the present values."""
+        if self._held:
+            return
         try:
             picture, text, *tables = self.draw(**self.values)
             png = picture if isinstance(picture, bytes) else to_png(picture, 80, compression=1)

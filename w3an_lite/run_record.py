@@ -12,7 +12,9 @@ import numpy as np
 
 from .files import read_rows
 
-PARTS = ("log.csv", "result.json", "metrics.json", "evaluations.csv", "model.pt", "last.pt")
+MODELS = ("model.pt", "best.pt")
+"""What a run keeps its model in, the first that is there: at the end, and by its best mAP."""
+PARTS = ("log.csv", "result.json", "metrics.json", "evaluations.csv", *MODELS, "last.pt")
 """A folder that holds any of these is a run."""
 Places = str | Path | Sequence[str | Path] | Mapping[str, str | Path]
 
@@ -90,8 +92,8 @@ def read_run(folder: Path, name: str) -> RunRecord:
         curves = _by_epoch(rows)
     except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         raise ValueError(f"{file} cannot be read as part of a run ({error})") from error
-    model = folder / "model.pt"
-    return RunRecord(name, curves, scores, model if model.is_file() else None)
+    kept = [path for path in map(folder.joinpath, MODELS) if path.is_file()]
+    return RunRecord(name, curves, scores, kept[0] if kept else None)
 
 
 def _numbers(content: Mapping[str, Any]) -> dict[str, float]:

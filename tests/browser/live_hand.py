@@ -38,7 +38,7 @@ PICTURE = """async image => {
     return [...hash].map(one => one.toString(16).padStart(2, '0')).join('');
 }"""
 SLIDERS = ("IntSlider", "FloatSlider", "IntRangeSlider", "FloatRangeSlider")
-CHOICES = {"Checkbox": "input", "Dropdown": "select"}
+CHOICES = {"Checkbox": "input", "TickBoxes": "input", "Dropdown": "select"}
 """What takes the keys in each kind of control that is no slider."""
 
 
@@ -50,6 +50,7 @@ class Hand:
         self.box = notebook.cell(place).locator(".w3an-live")
         self.picture = self.box.locator("img.w3an-picture")
         self.caption = self.box.locator(".w3an-caption [role=status]")
+        self.ticked = notebook.page.locator("input:checked")
         self.picture.wait_for()
         self.caption.wait_for()
         kinds = notebook.ask(f"_kinds({model_id!r})", KERNEL)
@@ -90,6 +91,9 @@ class Hand:
                 found[name] = numbers if len(numbers) > 1 else numbers[0]
             elif kind == "Checkbox":
                 found[name] = where.locator("input").is_checked()
+            elif kind == "TickBoxes":
+                labels = where.locator(".widget-checkbox").filter(has=self.ticked).all()
+                found[name] = [label.inner_text().strip() for label in labels]
             else:
                 script = "box => box.selectedOptions[0].label"
                 found[name] = where.locator("select").evaluate(script).replace("\xa0", " ")
@@ -118,6 +122,10 @@ class Hand:
         kind, where = self.controls[name]
         where.locator(CHOICES.get(kind, ".noUi-handle")).first.focus()
         self.notebook.page.keyboard.press(key)
+
+    def click_last(self, name: str) -> None:
+        """The last of several boxes, by mouse."""
+        self.controls[name][1].locator("input").last.click()
 
     def choose_another(self, name: str) -> None:
         """Another entry of a drop-down, by keyboard.

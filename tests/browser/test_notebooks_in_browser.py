@@ -48,7 +48,12 @@ def try_every_control(hand: Hand) -> None:
             seen.append(hand.settle())
             assert hand.value(name) != dragged, f"the arrow keys do not move {name}"
         else:
-            if kind == "Checkbox":
+            if kind == "TickBoxes":
+                hand.click_last(name)
+                seen.append(hand.settle())
+                assert hand.value(name) != before, f"the mouse does not change {name}"
+                before = hand.value(name)
+            if kind in ("Checkbox", "TickBoxes"):
                 hand.press(name, "Space")
             elif kind in CHOICES:
                 hand.choose_another(name)
