@@ -72,6 +72,21 @@ def test_the_ranking_names_right_and_wrong_and_leaves_the_person_s_own_camera_ou
     unlabelled = explore(model, asked, [tracklet(2), tracklet(3)]).text
     assert "right" not in unlabelled
     assert "wrong" not in unlabelled
+
+
+def test_signs_are_explained_only_where_some_are_shown(
+    model: W3AN, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr("w3an_lite.sheet.write", lambda *given: written.append(given[3]))
+    for gallery, signs in (([tracklet(1, 2)], True), ([tracklet(2)], False)):
+        written.clear()
+        explore(model, tracklet(), gallery)
+        assert any("broken: wrong" in text for text in written) is signs
+
+
+def test_a_gallery_without_anybody_else_says_so(model: W3AN) -> None:
+    asked = tracklet()
     assert explore(model, asked, [asked]).text.endswith("The gallery holds nobody else.")
 
 

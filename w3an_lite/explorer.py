@@ -156,13 +156,14 @@ class Explorer:
         joined = look.joined.double().numpy()
         graph = sheet.graph(joined, beta, _LOWER - 20, frame, palette)
         image.paste(graph, (160, top.height))
-        found = ""
+        found, judged = "", False
         if shelf is not None:
             before, now = (shelf.order(asked, x.embedding) for x in (clear, look))
             items, texts = shelf.ranked(asked, now, before, TOP)
+            judged = any(item.right is not None for item in items)
             image.paste(sheet.gallery(items, WIDTH - 450, _LOWER), (450, top.height))
             found = f" Nearest: {'; '.join(texts)}." if texts else " The gallery holds nobody else."
-        self._note(pen, top.height)
+        self._note(pen, top.height, judged)
         text = _sentence(look, clear, frame, told) + found
         if len(asked) < self.length:
             text += f" The tracklet has {len(asked)} of {self.length} frames; they repeat."
@@ -189,10 +190,10 @@ class Explorer:
         verdict = "there" if share > 0.5 else "not there"
         return look.evidence[:, which].numpy(), f"why {layer} is {verdict} (p {share:.2f})"
 
-    def _note(self, pen: ImageDraw.ImageDraw, top: int) -> None:
+    def _note(self, pen: ImageDraw.ImageDraw, top: int, judged: bool) -> None:
         note = "disc: β   line: neighbours   border and disc: thirds of β, thick = clear"
         sheet.write(pen, 14, top + _LOWER - 12, note, 11, "lm")
-        if self.gallery is not None:
+        if judged:
             sheet.write(pen, 450, top + _LOWER - 12, "✓ whole: right   ✗ broken: wrong", 11, "lm")
 
 
