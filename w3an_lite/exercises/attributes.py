@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -45,6 +46,14 @@ LOSS = Exercise(
         Mistake(
             lambda logits, labels: attribute_loss(logits, labels, "mean"),
             "you divide by the number of known attributes; Eq. 9 does not",
+        ),
+        Mistake(
+            lambda logits, labels: (_terms(logits, labels) * _known(logits, labels)).mean(),
+            "your mean runs over attributes as well; Eq. 9 adds those up",
+        ),
+        Mistake(
+            lambda logits, labels: _terms(logits, labels)[_known(logits, labels)].mean(),
+            "you average over all that is known; a frame costs a sum, and frames are averaged",
         ),
         Mistake(
             lambda logits, labels: (_terms(logits, labels) * _known(logits, labels)).sum(),
@@ -90,6 +99,10 @@ RARITY = Exercise(
             "right up to a factor: what weight should an attribute get that half the people have?",
         ),
         Mistake(
+            lambda labels: _share(labels) / 2,
+            "you multiply by the share; a rare attribute would then count less, not more",
+        ),
+        Mistake(
             lambda labels: 1 / (2 * (1 - _share(labels))),
             "this is the weight of a label 0; rare attributes would count less",
         ),
@@ -97,12 +110,17 @@ RARITY = Exercise(
 )
 
 
-def _blocks(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Kernel of scale 1 within the source, within the target, and across."""
+def _blocks(
+    source: Tensor, target: Tensor, twice: Callable[[Tensor], Tensor] = lambda v: 2 * v
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Kernel of scale 1 within the source, within the target, and across.
+
+    twice: makes of σ² what the squared distances are divided by.
+    """
     both = torch.cat([source, target])
     square = (both.unsqueeze(1) - both.unsqueeze(0)).square().sum(-1)
     other = ~torch.eye(len(both), dtype=torch.bool)
-    kernel = torch.exp(-square / (2 * square[other].median()))
+    kernel = torch.exp(-square / twice(square[other].median()))
     n = len(source)
     return kernel[:n, :n], kernel[n:, n:], kernel[:n, n:]
 
@@ -115,6 +133,16 @@ def _one_cross(source: Tensor, target: Tensor) -> Tensor:
 def _sums(source: Tensor, target: Tensor) -> Tensor:
     own, its, cross = _blocks(source, target)
     return own.sum() + its.sum() - 2 * cross.sum()
+
+
+def _without_two(source: Tensor, target: Tensor) -> Tensor:
+    own, its, cross = _blocks(source, target, lambda v: v)
+    return own.mean() + its.mean() - 2 * cross.mean()
+
+
+def _without_brackets(source: Tensor, target: Tensor) -> Tensor:
+    own, its, cross = _blocks(source, target, lambda v: 2 / v)
+    return own.mean() + its.mean() - 2 * cross.mean()
 
 
 def _unbiased(source: Tensor, target: Tensor) -> Tensor:
@@ -142,6 +170,14 @@ MMD = Exercise(
         Mistake(
             _sums,
             "sums grow with the number of rows; each of the three terms is a mean",
+        ),
+        Mistake(
+            _without_two,
+            "the three means are right; look again at what the exponent is divided by",
+        ),
+        Mistake(
+            _without_brackets,
+            "a / 2 * b multiplies by b; put the whole divisor 2σ² in brackets",
         ),
         Mistake(
             _unbiased,
