@@ -101,6 +101,34 @@ def test_a_report_is_written_with_its_pictures(tmp_path: Path) -> None:
     assert written[0].read_text(encoding="utf-8") == text  # nothing in it depends on the day
 
 
+def test_results_of_another_setting_stand_apart(tmp_path: Path) -> None:
+    setting = {
+        "identities": 8, "test_identities": 4, "dataset": "synthped", "epochs": None,
+        "base": {"model": {"size": [64, 32], "trunk": {"stride": 8}}, "recipe": {"epochs": 8}},
+    }  # fmt: skip
+    for name, epochs in (("a", None), ("b", 30), ("c", 8)):
+        study = "graph" if name == "c" else "table5"
+        content = {**result(study), "setting": {**setting, "epochs": epochs}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    files = [tmp_path / f"{name}.json" for name in "abc"]
+    assert [list(group) for group in gather(files)] == [["table5", "graph"], ["table5"]]
+    written = write_report(files, tmp_path / "page.md", tmp_path / "images")
+    text = written[0].read_text(encoding="utf-8")
+    one, two = (
+        "# 1. 8 drawn people to learn from, 4 to find, 64×32 pixels, cells of 8×8, 8 epochs",
+        "# 2. 8 drawn people to learn from, 4 to find, 64×32 pixels, cells of 8×8, 30 epochs",
+    )
+    assert text.index(one) < text.index("## Figure 10") < text.index(two)
+    assert (
+        text.index(two)
+        < text.index("## What holds (2)")
+        < text.index("## Table 5: each part t", text.index(two))
+    )
+    names = [path.name for path in written[1:]]
+    assert names[-2:] == ["table5-paper-2.png", "table5-repaired-2.png"]
+    assert len(set(names)) == len(names) == 6
+
+
 def test_results_that_are_not_there_or_twice(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no result in"):
         gather([tmp_path])

@@ -106,42 +106,81 @@ def pictures(content: dict[str, Any]) -> dict[str, tuple[Figure, str]]:
     return out
 
 
-def gather(results: Sequence[str | Path]) -> dict[str, dict[str, Any]]:
-    """Studies by name from files and folders; ValueError if there is none, or one twice."""
+def gather(results: Sequence[str | Path]) -> list[dict[str, dict[str, Any]]]:
+    """Studies by name from files and folders, those of one setting together.
+
+    ValueError if there is none, or one twice in the same setting.
+    """
     files: list[Path] = []
     for path in map(Path, results):
         here = [path / f"{name}.json" for name in STUDIES] if path.is_dir() else [path]
         files += [file for file in here if file.is_file() or not path.is_dir()]
-    studies: dict[str, dict[str, Any]] = {}
+    groups: list[dict[str, dict[str, Any]]] = []
     for file in files:
         content = read_study(file)
-        if content["study"] in studies:
+        alike = [g for g in groups if _setting(next(iter(g.values()))) == _setting(content)]
+        group = alike[0] if alike else {}
+        if content["study"] in group:
             raise ValueError(f"{file} is a second result of {content['study']}; give one of each")
-        studies[content["study"]] = content
-    if not studies:
+        group[content["study"]] = content
+        if not alike:
+            groups.append(group)
+    if not groups:
         raise ValueError(f"no result in {', '.join(map(str, results))}; run an experiment first")
-    return {name: studies[name] for name in STUDIES if name in studies}
+    return [{name: group[name] for name in STUDIES if name in group} for group in groups]
+
+
+def _setting(content: dict[str, Any]) -> dict[str, Any]:
+    """What all trials shared, the epochs in one place."""
+    setting = content["setting"]
+    base = setting.get("base", {})
+    epochs = setting.get("epochs") or base.get("recipe", {}).get("epochs")
+    recipe = {k: v for k, v in base.get("recipe", {}).items() if k != "epochs"}
+    return {**setting, "base": {**base, "recipe": recipe}, "epochs": epochs}
+
+
+def told(content: dict[str, Any]) -> str:
+    """The setting of a study in a few words."""
+    setting = _setting(content)
+    model = setting["base"].get("model", {})
+    people = f"{setting['identities']} drawn people to learn from, {setting['test_identities']} "
+    words = [people + "to find" if setting["dataset"] == "synthped" else setting["dataset"]]
+    if size := model.get("size"):
+        words.append(f"{size[0]}×{size[1]} pixels")
+    if stride := (model.get("trunk") or {}).get("stride"):
+        words.append(f"cells of {stride}×{stride}")
+    words.append(f"{setting['epochs']} epochs" if setting["epochs"] else "the paper's 300 epochs")
+    return ", ".join(words)
 
 
 def write_report(
     results: Sequence[str | Path], out: str | Path, folder: str | Path | None = None
 ) -> list[Path]:
-    """Write Markdown to `out` and a picture a study and preset to `folder` (beside it if None)."""
+    """Write Markdown to `out` and a picture a study and preset to `folder` (beside it if None).
+
+    Results of different settings stand one after the other, each with an audit of its own.
+    """
     out = Path(out)
     folder = out.parent if folder is None else Path(folder)
-    studies = gather(results)
+    groups = gather(results)
     folder.mkdir(parents=True, exist_ok=True)
     text = ["# What was measured", "", _INTRODUCTION]
-    if claims := format_claims(studies):
-        text += ["", "## What holds", "", _RULE, "", claims]
     written = []
-    for name, content in studies.items():
-        text += ["", f"## {STUDIES[name].about}", "", format_study(content)]
-        for file, (figure, says) in pictures(content).items():
-            save(figure, folder / file)
-            written.append(folder / file)
-            text += ["", f"![{says}]({os.path.relpath(folder / file, out.parent)})"]
-        text += ["", f"`{content['command']}`, revision {content['revision'][:12]}."]
+    for number, studies in enumerate(groups, start=1):
+        mark, also = ("", "") if number == 1 else (f"-{number}", f" ({number})")
+        if len(groups) > 1:
+            text += ["", f"# {number}. {told(next(iter(studies.values())))}"]
+        if claims := format_claims(studies):
+            text += ["", f"## What holds{also}", "", *([_RULE, ""] if number == 1 else []), claims]
+        for name, content in studies.items():
+            text += ["", f"## {STUDIES[name].about}{also}", "", format_study(content)]
+            for file, (figure, says) in pictures(content).items():
+                path = folder / file.replace(".png", f"{mark}.png")
+                save(figure, path)
+                written.append(path)
+                text += ["", f"![{says}]({os.path.relpath(path, out.parent)})"]
+            revisions = ", ".join(r[:12] for r in content["revision"].split(", "))
+            text += ["", f"`{content['command']}`, revision {revisions}."]
     with replacing(out) as part:
         part.write_text("\n".join(text) + "\n", encoding="utf-8")
     return [out, *written]
