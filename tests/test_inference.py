@@ -16,7 +16,7 @@ from w3an_lite.data.sampling import even_frames
 from w3an_lite.data.tracklet import DataError, Size, Tracklet
 from w3an_lite.footage import embed
 from w3an_lite.frames import fit
-from w3an_lite.inference import embed_tracklets, observe
+from w3an_lite.inference import embed_tracklets, frame_beta, observe
 from w3an_lite.model import W3AN
 from w3an_lite.output import Encoded
 
@@ -46,6 +46,19 @@ def test_dense_features_are_those_of_embed(tiny: Build, crowd: Crowd, batch: int
     for row, tracklet in zip(features, people, strict=True):
         pixels = torch.from_numpy(tracklet.frames.read(range(len(tracklet))))
         torch.testing.assert_close(row, model.embed(pixels), atol=1e-5, rtol=1e-4)
+
+
+def test_every_frame_has_its_beta(tiny: Build, crowd: Crowd) -> None:
+    """Of seven frames, clips of three are 0-2, 3-5 and 4-6: frames 4 and 5 are in two."""
+    model, people = tiny("repaired").eval(), crowd(1, each=2, frames=[7, 2])
+    long, short = frame_beta(model, people, batch=2)
+    pixels = torch.from_numpy(people[0].frames.read(range(7)))
+    with torch.no_grad():
+        one, two, three = (model(pixels[a : a + 3].unsqueeze(0)).beta[0] for a in (0, 3, 4))
+    wanted = torch.cat([one, two[:1], (two[1:] + three[:2]) / 2, three[2:]])
+    torch.testing.assert_close(long, wanted, atol=1e-5, rtol=1e-4)
+    assert short.shape == (2,)
+    assert torch.isfinite(short).all()
 
 
 class WatchedFrames:

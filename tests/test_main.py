@@ -56,6 +56,14 @@ def test_footage_is_embedded_ranked_and_evaluated(
     capsys.readouterr()
     assert main(["evaluate", *street, "--labels", str(who), "--window", "4"]) == 0
     assert "over 18 queries of 18 windows" in capsys.readouterr().out
+    rows = [f"{t},{n},{(t * n) % 5 / 4}" for t in range(1, 7) for n in range(1, 13)]
+    (tmp_path / "seen.csv").write_text("track_id,frame,share\n" + "\n".join(rows))
+    asked = ["evaluate", *street, "--labels", str(who), "--window", "4", "--metric", "cosine"]
+    asked += ["--adapt", "--visibility", str(tmp_path / "seen.csv")]
+    assert main(asked) == 2
+    assert "columns track_id, frame and visibility" in capsys.readouterr().err
+    assert main([*asked, "--visibility-column", "share"]) == 0
+    assert "Spearman of β with visibility" in capsys.readouterr().out
 
 
 def test_a_window_longer_than_every_track_is_a_mistake(

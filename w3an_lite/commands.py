@@ -6,12 +6,16 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
+from .adapt import adapted
+from .audit import spearman_within
 from .data.mot import label_windows, read_mot, windows
-from .data.tracklet import DataError, Split
+from .data.tracklet import DataError, Split, Tracklet
+from .data.visible import read_visibility, visibility_of
+from .distance import Metric
 from .experiments import search
 from .footage import (
     draw_ranking,
@@ -20,6 +24,7 @@ from .footage import (
     nearest,
     save_embeddings,
 )
+from .inference import frame_beta
 from .model import SHIPPED, W3AN
 from .pretraining import pretrain
 
@@ -59,7 +64,22 @@ def _footage_arguments(parser: Parser) -> None:
     parser.add_argument("--video", type=Path, required=True, help="video file or frame folder")
     parser.add_argument("--boxes", type=Path, required=True, help="MOTChallenge boxes (gt.txt)")
     parser.add_argument("--model", type=Path, help="a model.pt (the shipped model)")
+    parser.add_argument(
+        "--adapt",
+        action="store_true",
+        help="take batch norm's statistics from this footage first, without labels",
+    )
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
+
+
+def _footage(
+    video: Path, boxes: Path, model: Path | None, adapt: bool, threads: int
+) -> tuple[W3AN, list[Tracklet]]:
+    """The network, adapted if asked for, and the tracks."""
+    torch.set_num_threads(threads)
+    network = W3AN.from_pretrained(model or SHIPPED)
+    tracks = read_mot(video, boxes, size=network.size)
+    return (adapted(network, tracks) if adapt else network), tracks
 
 
 def _embed_arguments(parser: Parser) -> None:
@@ -68,16 +88,14 @@ def _embed_arguments(parser: Parser) -> None:
     parser.add_argument("--window", type=int, help="cut tracks into windows of so many frames")
 
 
-def _embed(
-    video: Path, boxes: Path, model: Path | None, threads: int, out: Path, window: int | None
-) -> None:
-    torch.set_num_threads(threads)
-    network = W3AN.from_pretrained(model or SHIPPED)
-    tracklets = read_mot(video, boxes, size=network.size)
+def _embed(out: Path, window: int | None, **footage: Any) -> None:
+    network, tracklets = _footage(**footage)
     if window:
         tracklets = [w for t in tracklets for w in windows(t, window)]
         if not tracklets:
-            raise DataError(f"no track of {boxes} has {window} frames; choose a shorter window")
+            raise DataError(
+                f"no track of {footage['boxes']} has {window} frames; choose a shorter window"
+            )
     save_embeddings(embed(network, tracklets, progress=True), out)
     say(f"wrote {out}: {len(tracklets)} tracklets")
 
@@ -104,28 +122,43 @@ def _evaluate_arguments(parser: Parser) -> None:
     parser.add_argument("--labels", type=Path, required=True, help="CSV: who each track shows")
     parser.add_argument("--window", type=int, default=10, help="frames a window (10)")
     parser.add_argument("--limit", type=int, default=12, help="windows a track at most (12)")
+    parser.add_argument("--metric", choices=("euclidean", "cosine"), default="euclidean")
+    parser.add_argument(
+        "--visibility",
+        type=Path,
+        help="CSV of track_id, frame, visibility: β is compared with it, window by window",
+    )
+    parser.add_argument("--visibility-column", default="visibility", help="its column (visibility)")
 
 
 def _evaluate(
-    video: Path,
-    boxes: Path,
-    model: Path | None,
-    threads: int,
     labels: Path,
     window: int,
     limit: int,
+    metric: Metric,
+    visibility: Path | None,
+    visibility_column: str,
+    **footage: Any,
 ) -> None:
-    torch.set_num_threads(threads)
-    network = W3AN.from_pretrained(model or SHIPPED)
-    tracks = read_mot(video, boxes, size=network.size)
-    parts = label_windows([w for t in tracks for w in windows(t, window, limit)], labels)
-    split = Split(f"{boxes.stem}/windows-{window}/limit-{limit}", query=parts, gallery=parts)
-    ranking = search(network, split, frames="dense")
+    known = read_visibility(visibility, visibility_column) if visibility else None
+    network, tracks = _footage(**footage)
+    cut = [w for t in tracks for w in windows(t, window, limit)]
+    seen = visibility_of(cut, known) if known is not None else None
+    parts = label_windows(cut, labels)
+    name = f"{footage['boxes'].stem}/windows-{window}/limit-{limit}"
+    split = Split(name, query=parts, gallery=parts)
+    ranking = search(network, split, frames="dense", metric=metric)
     say(
         f"{split.name}: rank-1 {ranking.rank(1):.3f}, mAP {ranking.mean_ap:.3f} over "
         f"{len(parts) - ranking.skipped} queries of {len(parts)} windows "
         f"({ranking.skipped} have no second visit)"
     )
+    if seen is not None:
+        found = spearman_within(frame_beta(network, cut), seen)
+        say(
+            f"Spearman of β with visibility {found.rho:.3f} within {found.used} windows "
+            f"({found.skipped} where one of the two does not vary are left out)"
+        )
 
 
 COMMANDS: dict[str, Command] = {

@@ -96,6 +96,23 @@ def embed_tracklets(
     return sums / counts
 
 
+@torch.no_grad()
+def frame_beta(model: W3AN, tracklets: Sequence[Tracklet], batch: int = 32) -> list[Tensor]:
+    """β of every frame of each tracklet `[n]`, on the CPU: the mean over the dense clips it is in.
+
+    A clip that repeats a frame counts it as often.
+    """
+    model.eval()
+    sums = [torch.zeros(len(t)) for t in tracklets]
+    counts = [torch.zeros(len(t)) for t in tracklets]
+    for owners, cuts, clips in _batches(model, tracklets, "dense", batch):
+        for i, cut, beta in zip(owners, cuts, model.encode(normalise(clips)).beta, strict=True):
+            places = torch.from_numpy(cut)
+            sums[i].index_add_(0, places, beta.float().cpu())
+            counts[i].index_add_(0, places, torch.ones(len(places)))
+    return [total / count for total, count in zip(sums, counts, strict=True)]
+
+
 class Observed(NamedTuple):
     """What the model did on one even clip of each of N tracklets; arrays on the CPU.
 

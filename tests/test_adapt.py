@@ -1,0 +1,73 @@
+"""Statistics of the footage: those of its frames, and nothing but the trunk's norms changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from w3an_lite.adapt import adapted
+from w3an_lite.data.tracklet import ArrayFrames, DataError, Tracklet
+from w3an_lite.frames import IMAGENET_MEAN, normalise
+from w3an_lite.model import W3AN
+
+Build = Callable[..., W3AN]
+Crowd = Callable[..., list[Tracklet]]
+
+
+def test_the_first_norm_has_the_mean_of_the_frames(tiny: Build, crowd: Crowd) -> None:
+    model, people = tiny().eval(), crowd(6, each=2, frames=[4] * 6)
+    state = {k: v.clone() for k, v in model.state_dict().items()}
+    out = adapted(model, people, batch=1000)
+    pixels = torch.cat([torch.from_numpy(t.frames.read(range(4))) for t in people])
+    stem = out.backbone.stem
+    found = stem[0](normalise(pixels))
+    torch.testing.assert_close(stem[1].running_mean, found.mean((0, 2, 3)), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(stem[1].running_var, found.var((0, 2, 3)), atol=1e-5, rtol=1e-3)
+    assert not out.training
+    assert stem[1].momentum == model.backbone.stem[1].momentum
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(value, state[name], rtol=0, atol=0)  # the model given stays
+        if "running" not in name and "num_batches" not in name:
+            torch.testing.assert_close(out.state_dict()[name], value, rtol=0, atol=0)
+    assert any(
+        "running_mean" in k and not torch.equal(v, state[k]) for k, v in out.state_dict().items()
+    )
+
+
+def test_the_same_frames_give_the_same_statistics(tiny: Build, crowd: Crowd) -> None:
+    model, people = tiny().eval(), crowd(6, each=2, frames=[5] * 6)
+    one, two = (adapted(model, people, batch=16).state_dict() for _ in range(2))
+    assert all(torch.equal(one[k], two[k]) for k in one)
+    few = adapted(model, people, frames=36).state_dict()
+    assert not all(torch.equal(one[k], few[k]) for k in one)
+
+
+def faded(pixels: np.ndarray) -> np.ndarray:
+    """Half the contrast, about the mean that `normalise` takes off."""
+    mean = 255 * np.array(IMAGENET_MEAN).reshape(3, 1, 1)
+    return np.round(mean + 0.5 * (pixels - mean)).astype(np.uint8)
+
+
+def test_contrast_that_all_the_footage_lacks_is_made_good(tiny: Build, crowd: Crowd) -> None:
+    """Convolutions without bias pass a factor on, and the first norm divides it out."""
+    model, people = tiny().eval(), crowd(6, each=2, frames=[5] * 6)
+    pale = [replace(t, frames=ArrayFrames(faded(t.frames.read(range(5))))) for t in people]
+    clear, dim = (
+        torch.stack([torch.from_numpy(t.frames.read(range(3))) for t in some])
+        for some in (people, pale)
+    )
+    with torch.no_grad():
+        wanted = adapted(model, people)(clear).cube
+        got = adapted(model, pale)(dim).cube
+        alone, before = model(dim).cube, model(clear).cube
+    assert (got - wanted).norm() < 0.1 * wanted.norm()
+    assert (alone - before).norm() > 0.3 * before.norm()  # the model as it is answers otherwise
+
+
+def test_few_frames_are_refused(tiny: Build, crowd: Crowd) -> None:
+    with pytest.raises(DataError, match="4 frames are too few to take statistics of"):
+        adapted(tiny(), crowd(2, each=1, frames=[2, 2]))
