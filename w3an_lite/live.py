@@ -135,7 +135,9 @@ def html_table(rows: Table) -> str:
     lines = ["".join(f'<th scope="col">{cell}</th>' for cell in head)]
     for name, *cells in body:
         lines.append(f'<th scope="row">{name}</th>' + "".join(f"<td>{cell}</td>" for cell in cells))
-    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+    inside = "".join(f"<tr>{line}</tr>" for line in lines)
+    apart = "border-collapse: separate; border-spacing: 1em 0"  # in JupyterLab cells touch
+    return f'<table style="{apart}">{inside}</table>'
 
 
 def control(name: str, given: Any) -> ipywidgets.Widget:

@@ -78,6 +78,10 @@ HOURS = Exercise(
             "these are seconds",
         ),
         Mistake(
+            lambda steps, step, evaluations, each: steps * step / 3600 + evaluations * each,
+            "the steps are in hours; in what are the evaluations?",
+        ),
+        Mistake(
             lambda steps, step, evaluations, each: steps * (step + evaluations * each) / 3600,
             "an evaluation comes after some epochs, not after every step",
         ),
