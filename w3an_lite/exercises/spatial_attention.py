@@ -91,6 +91,16 @@ EQ3 = Exercise(
             "the channels compete with each other here; in Eq. 3, who competes with whom?",
         ),
         Mistake(
+            lambda raw: raw.exp() / raw.exp().sum(),
+            "all weights of the clip together add up to 1; every frame and channel should have a "
+            "1 of its own",
+        ),
+        Mistake(
+            lambda raw: raw.softmax(-1).softmax(-2),
+            "two softmaxes are not one: the second takes the exponential of weights; join the two "
+            "axes first",
+        ),
+        Mistake(
             lambda raw: raw.flatten(1).softmax(-1).view_as(raw),
             "one frame's weights add up to 1 over channels and positions together; each channel "
             "should have a 1 of its own",
