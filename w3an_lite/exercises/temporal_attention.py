@@ -120,6 +120,10 @@ EQ11 = Exercise(
             "one least β for the whole batch? Each clip has its own",
         ),
         Mistake(
+            lambda beta, overall, margin: (margin - (overall - beta.amin(1))).mean().clamp_min(0),
+            "you average before the max; a clip that does well then pays for another",
+        ),
+        Mistake(
             lambda beta, overall, margin: (margin - (overall - beta.amin(1))).clamp_min(0),
             "one number a clip, and all of them right; the loss of a batch is their mean",
         ),
