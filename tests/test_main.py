@@ -62,8 +62,13 @@ def test_footage_is_embedded_ranked_and_evaluated(
     asked += ["--adapt", "--visibility", str(tmp_path / "seen.csv")]
     assert main(asked) == 2
     assert "columns track_id, frame and visibility" in capsys.readouterr().err
-    assert main([*asked, "--visibility-column", "share"]) == 0
-    assert "Spearman of β with visibility" in capsys.readouterr().out
+    both = [*asked, "--visibility-column", "share", "--model", str(small), str(small)]
+    assert main(both) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[:2] == out[2:4]
+    assert out[1].startswith("Spearman of β with visibility")
+    assert out[4].startswith("2 models, mean ± standard deviation: rank-1 ")
+    assert out[4].count("± 0.000") == 3
 
 
 def test_a_window_longer_than_every_track_is_a_mistake(

@@ -27,6 +27,7 @@ from .footage import (
 from .inference import frame_beta
 from .model import SHIPPED, W3AN
 from .pretraining import pretrain
+from .trials import summary
 
 Parser = argparse.ArgumentParser
 
@@ -60,10 +61,11 @@ def _pretrain(out: Path, steps: int, seed: int, threads: int) -> None:
     say(f"wrote {out}")
 
 
-def _footage_arguments(parser: Parser) -> None:
+def _footage_arguments(parser: Parser, several: bool = False) -> None:
     parser.add_argument("--video", type=Path, required=True, help="video file or frame folder")
     parser.add_argument("--boxes", type=Path, required=True, help="MOTChallenge boxes (gt.txt)")
-    parser.add_argument("--model", type=Path, help="a model.pt (the shipped model)")
+    many: dict[str, Any] = {"nargs": "+", "default": [None]} if several else {}
+    parser.add_argument("--model", type=Path, help="a model.pt (the shipped model)", **many)
     parser.add_argument(
         "--adapt",
         action="store_true",
@@ -118,7 +120,7 @@ def _rank(embeddings: Path, out: Path, top: int) -> None:
 
 
 def _evaluate_arguments(parser: Parser) -> None:
-    _footage_arguments(parser)
+    _footage_arguments(parser, several=True)
     parser.add_argument("--labels", type=Path, required=True, help="CSV: who each track shows")
     parser.add_argument("--window", type=int, default=10, help="frames a window (10)")
     parser.add_argument("--limit", type=int, default=12, help="windows a track at most (12)")
@@ -132,6 +134,7 @@ def _evaluate_arguments(parser: Parser) -> None:
 
 
 def _evaluate(
+    model: list[Path | None],
     labels: Path,
     window: int,
     limit: int,
@@ -141,24 +144,32 @@ def _evaluate(
     **footage: Any,
 ) -> None:
     known = read_visibility(visibility, visibility_column) if visibility else None
-    network, tracks = _footage(**footage)
-    cut = [w for t in tracks for w in windows(t, window, limit)]
-    seen = visibility_of(cut, known) if known is not None else None
-    parts = label_windows(cut, labels)
-    name = f"{footage['boxes'].stem}/windows-{window}/limit-{limit}"
-    split = Split(name, query=parts, gallery=parts)
-    ranking = search(network, split, frames="dense", metric=metric)
-    say(
-        f"{split.name}: rank-1 {ranking.rank(1):.3f}, mAP {ranking.mean_ap:.3f} over "
-        f"{len(parts) - ranking.skipped} queries of {len(parts)} windows "
-        f"({ranking.skipped} have no second visit)"
-    )
-    if seen is not None:
-        found = spearman_within(frame_beta(network, cut), seen)
+    rows: list[dict[str, float]] = []
+    for path in model:
+        network, tracks = _footage(model=path, **footage)
+        cut = [w for t in tracks for w in windows(t, window, limit)]
+        seen = visibility_of(cut, known) if known is not None else None
+        parts = label_windows(cut, labels)
+        name = f"{footage['boxes'].stem}/windows-{window}/limit-{limit}"
+        split = Split(name, query=parts, gallery=parts)
+        ranking = search(network, split, frames="dense", metric=metric)
+        rows.append({"rank-1": ranking.rank(1), "mAP": ranking.mean_ap})
         say(
-            f"Spearman of β with visibility {found.rho:.3f} within {found.used} windows "
-            f"({found.skipped} where one of the two does not vary are left out)"
+            f"{split.name}: rank-1 {ranking.rank(1):.3f}, mAP {ranking.mean_ap:.3f} over "
+            f"{len(parts) - ranking.skipped} queries of {len(parts)} windows "
+            f"({ranking.skipped} have no second visit)"
         )
+        if seen is not None:
+            found = spearman_within(frame_beta(network, cut), seen)
+            rows[-1]["Spearman of β with visibility"] = found.rho
+            say(
+                f"Spearman of β with visibility {found.rho:.3f} within {found.used} windows "
+                f"({found.skipped} where one of the two does not vary are left out)"
+            )
+    if len(rows) > 1:
+        columns = {key: summary([row[key] for row in rows]) for key in rows[0]}
+        told = ", ".join(f"{k} {v['mean']:.3f} ± {v['spread']:.3f}" for k, v in columns.items())
+        say(f"{len(rows)} models, mean ± standard deviation: {told}")
 
 
 COMMANDS: dict[str, Command] = {
