@@ -20,12 +20,14 @@ def _draw(*shape: int, seed: int = 0) -> Tensor:
 
 def _loss_at(place: Any) -> float:
     """Eq. 16 with clip B1 at `place`, as in the notebook."""
-    point = torch.as_tensor(place, dtype=torch.float32).reshape(2)
+    point = torch.as_tensor(place, dtype=torch.float32)
     points = torch.stack([*torch.tensor([[0.0, 0.0], [0.2, 0.0], [1.4, 0.0]]), point])
     return triplet_loss(points, torch.tensor([0, 0, 1, 1])).item()
 
 
 def _is_zero(place: Any) -> bool | str:
+    if torch.as_tensor(place, dtype=torch.float32).shape != (2,):
+        return "a place in the plane is a pair, (x, y)"
     loss = _loss_at(place)
     if math.isnan(loss):
         return "your place holds a value that is not a number"
@@ -139,6 +141,17 @@ def _soft_mean(embedding: Tensor, identity: Tensor) -> Tensor:
     return (0.55 + (distance * other).sum(1) / other.sum(1) - apart).clamp_min(0).mean()
 
 
+def _own_is_near(embedding: Tensor, identity: Tensor) -> Tensor:
+    """Eq. 16 with a mask by multiplication, which leaves a 0 where the minimum is sought."""
+    distance = torch.cdist(embedding, embedding, compute_mode="donot_use_mm_for_euclid_dist")
+    same = identity[:, None] == identity[None]
+    return (0.55 + (distance * same).amax(1) - (distance * ~same).amin(1)).clamp_min(0).mean()
+
+
+def _paying(hinges: Tensor) -> Tensor:
+    return hinges[hinges > 0]
+
+
 _PEOPLE = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2, 2])
 
 EQ16 = Exercise(
@@ -149,6 +162,15 @@ EQ16 = Exercise(
         (_draw(9, 4, seed=5), _PEOPLE[[4, 0, 7, 2, 8, 5, 1, 3, 6]]),
     ],
     mistakes=(
+        Mistake(
+            _own_is_near,
+            "a clip of the anchor's own person ends up as its nearest stranger; print the "
+            "distances that go into your minimum",
+        ),
+        Mistake(
+            lambda embedding, identity: _paying(_hinges(embedding, identity)).mean(),
+            "your mean is over the anchors that still pay; here those that are done count as 0",
+        ),
         Mistake(
             lambda embedding, identity: (
                 _hinges(embedding, identity, hardest=False).clamp_min(0).mean()
@@ -190,8 +212,9 @@ EQ16 = Exercise(
 GAMMA = Exercise(
     right=0.35 * 0.8 / 40,
     praise="terms of very different size need weights of very different size",
-    tolerance=2e-3,
+    tolerance=1e-4,
     mistakes=(
+        Mistake(0.35 / 40, "the raw triplet loss is not 1; it stands beside its weight γ_4"),
         Mistake(0.15, "this is the paper's; with it, which of the two weighted terms is larger?"),
         Mistake(
             0.02,
