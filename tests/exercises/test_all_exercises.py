@@ -72,3 +72,24 @@ def test_nonsense_gets_a_sentence(module: ModuleType, name: str) -> None:
     nonsense += [lambda *_: "text", lambda *_: torch.full((3, 1, 7), torch.nan), lambda *_: 1 / 0]
     for answer in nonsense:
         assert judge(module, name, answer).passed is False
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "answer", "passed", "says"),
+    [
+        ("losses", "gamma", 0.007, True, ""),
+        ("losses", "gamma", 0.35 / 40, False, "raw triplet loss"),
+        ("losses", "move", 1.5, False, "a pair"),
+        ("w3an", "half", 0.001, True, ""),
+        ("w3an", "half", 0.00111, False, "the sum over the second half"),
+        ("w3an", "chance", 0.0213, True, ""),
+        ("w3an", "chance", 0.021, False, "the fraction itself"),
+        ("w3an", "chance", 2 / 95, False, "the query is left out"),
+    ],
+)
+def test_answers_that_lie_near_the_right_one(
+    module: str, name: str, answer: float, passed: bool, says: str
+) -> None:
+    verdict = judge(importlib.import_module(f"w3an_lite.exercises.{module}"), name, answer)
+    assert verdict.passed is passed
+    assert says in verdict.message

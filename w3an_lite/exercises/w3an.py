@@ -67,15 +67,20 @@ def _chain(
     loops: bool = True,
     scaled: bool = True,
     relu: bool = True,
+    last_relu: bool = True,
+    anew: bool = False,
     layers: int = 2,
     how: str = "mean",
 ) -> Tensor:
     joined = knn_adjacency(features, neighbours=2)
     graph = add_attention(joined, beta) if loops else joined
     spread = propagation(joined, graph) if scaled else graph
-    for weight in (first, second)[:layers]:
+    for step, weight in enumerate((first, second)[:layers]):
+        if anew and step:
+            joined = knn_adjacency(features, neighbours=2)
+            spread = propagation(joined, add_attention(joined, beta))
         features = spread @ features @ weight
-        features = features.relu() if relu else features
+        features = features.relu() if relu and (last_relu or not step) else features
     return readout(features, beta, how)
 
 
@@ -98,6 +103,14 @@ VECTOR = Exercise(
         Mistake(
             lambda *given: _chain(*given, relu=False),
             "two layers without σ between them are one linear map",
+        ),
+        Mistake(
+            lambda *given: _chain(*given, last_relu=False),
+            "one σ is missing; it is wanted after both layers, the last included",
+        ),
+        Mistake(
+            lambda *given: _chain(*given, anew=True),
+            "you draw the graph a second time between the layers; it is made once, from F",
         ),
         Mistake(
             lambda *given: _chain(*given, layers=1),
@@ -128,23 +141,43 @@ CHANCE = Exercise(
             4 / 94,
             "the gallery is right; but which of the four tracklets of the person are still in it?",
         ),
+        Mistake(
+            2 / 95,
+            "the query is left out; which other tracklet has its person and its camera?",
+            when=lambda chance: abs(float(chance) - 2 / 95) < 1e-5,
+        ),
+        Mistake(
+            0.021,
+            "near, but a count that is wrong by one lies as near; give the fraction itself, a / b",
+            when=lambda chance: 0.0205 <= float(chance) < 0.022,
+        ),
         Mistake(1 / 94, "how many tracklets of the person does the other camera have?"),
     ),
     otherwise="count what the camera rule leaves for one query, and how many of it are right",
 )
 
 
-def _second_half() -> float:
+def _rates() -> tuple[float, float]:
+    """The learning rates of the paper's schedule, summed over all epochs and the second half."""
     recipe = Recipe()
     rates = [recipe.rate(epoch) for epoch in range(recipe.epochs)]
-    return sum(rates[recipe.epochs // 2 :]) / sum(rates)
+    return sum(rates), sum(rates[recipe.epochs // 2 :])
+
+
+def _second_half() -> float:
+    whole, half = _rates()
+    return half / whole
 
 
 HALF = Exercise(
     right=_second_half(),
     praise="150 of 300 epochs move the weights by about a thousandth of the way",
-    tolerance=2e-4,
+    tolerance=2e-5,
     mistakes=(
+        Mistake(
+            _rates()[1],
+            "this is the sum over the second half; which share of the whole sum is it?",
+        ),
         Mistake(
             0.5,
             "that is the second half of the time; add up the learning rates instead",
