@@ -60,6 +60,7 @@ SCALE = Exercise(
             "between 0 and 1, but does each map reach both ends?",
         ),
     ),
+    otherwise="look at the least and the greatest value of each of your maps: 0 and 1, to 1e-4?",
 )
 
 
@@ -136,7 +137,12 @@ EQ8 = Exercise(
             lambda a, b: (a - b).abs().sum((1, 2, 3, 4)).mean(),
             "differences, yes, but not their absolute values",
         ),
+        Mistake(
+            lambda a, b: (a - b).square().sum((-2, -1)).mean(),
+            "positions are added up, frames and channels averaged; what does Eq. 8 do with those?",
+        ),
     ),
+    otherwise="the numbers differ; of the five axes one is averaged, and which are added up?",
 )
 
 MOST = Exercise(
