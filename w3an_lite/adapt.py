@@ -35,7 +35,7 @@ def adapted(
     """A copy of `model` whose trunk normalises by the statistics of `tracklets`, in test mode.
 
     Reads up to `frames` frames, as many of each tracklet, spread evenly, in an order that mixes
-    the tracklets; each batch counts by its size. DataError when there are fewer than 32.
+    the tracklets, in batches of nearly equal size that count alike. DataError when there are fewer than 32.
     """
     each = max(1, frames // max(1, len(tracklets)))
     places = [
@@ -52,6 +52,7 @@ def adapted(
     parts = np.array_split(order, max(1, round(len(places) / batch)))
     out = copy.deepcopy(model)
     norms = [m for m in out.backbone.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain average over batches
@@ -60,11 +61,6 @@ def adapted(
         pixels = np.concatenate([places[k][0].frames.read([places[k][1]], out.size) for k in part])
         some = normalise(fit(torch.from_numpy(pixels).to(out.device), out.size))
         out.backbone(some.contiguous(memory_format=torch.channels_last))
-    for norm, before in zip(norms, _momenta(model), strict=True):
+    for norm, before in zip(norms, momenta, strict=True):
         norm.momentum = before
     return out.eval()
-
-
-def _momenta(model: W3AN) -> list[float | None]:
-    modules = model.backbone.modules()
-    return [m.momentum for m in modules if isinstance(m, nn.modules.batchnorm._BatchNorm)]

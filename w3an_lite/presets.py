@@ -77,7 +77,7 @@ STUDY: dict[str, dict[str, Any]] = {
     "model": {**SMALL["model"], "trunk": {"stride": 8}},
     "recipe": {**SMALL["recipe"], "epochs": 8},
 }
-"""`SMALL` for hundreds of trials: cells of twice the side and fewer epochs, a fifth of the time."""
+"""`SMALL` for hundreds of trials: cells of twice the side and fewer epochs, a third of the time."""
 
 
 def preset(name: str, part: str) -> dict[str, Any]:
