@@ -35,7 +35,8 @@ def adapted(
     """A copy of `model` whose trunk normalises by the statistics of `tracklets`, in test mode.
 
     Reads up to `frames` frames, as many of each tracklet, spread evenly, in an order that mixes
-    the tracklets, in batches of nearly equal size that count alike. DataError when there are fewer than 32.
+    the tracklets, in batches of nearly equal size that count alike. DataError when there are fewer
+    than 32.
     """
     each = max(1, frames // max(1, len(tracklets)))
     places = [
