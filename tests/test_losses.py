@@ -105,6 +105,22 @@ def test_the_worst_anchor_of_persons_of_different_size() -> None:
     assert identity == pytest.approx((3 + 7) / 2)
 
 
+def test_pairs_that_may_be_one_person_teach_nothing() -> None:
+    """As above, but clip 0 and clip 2 may show one person: each loses its nearest."""
+    apart = PERSON[:, None] != PERSON
+    torch.testing.assert_close(
+        triplet_loss(POINTS, PERSON, apart=apart), triplet_loss(POINTS, PERSON)
+    )
+    apart[0, 2] = apart[2, 0] = False
+    distance = torch.cdist(POINTS, POINTS)
+    far = 17**0.5
+    near = [distance[0, 3].item(), 2, distance[2, 1].item(), 4]
+    hinges = [max(0, 0.55 + f - n) for f, n in zip([3, 3, far, far], near, strict=True)]
+    assert triplet_loss(POINTS, PERSON, apart=apart).item() == pytest.approx(sum(hinges) / 4)
+    nobody = torch.zeros_like(apart)
+    assert triplet_loss(POINTS, PERSON, apart=nobody).item() == 0
+
+
 @pytest.mark.parametrize("normalise", [False, True])
 def test_agrees_with_pytorch_metric_learning(normalise: bool) -> None:
     pytest.importorskip("pytorch_metric_learning")

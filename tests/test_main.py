@@ -68,7 +68,11 @@ def test_footage_is_embedded_ranked_and_evaluated(
     assert out[:2] == out[2:4]
     assert out[1].startswith("Spearman of β with visibility")
     assert out[4].startswith("2 models, mean ± standard deviation: rank-1 ")
-    assert out[4].count("± 0.000") == 3
+    assert out[4].count("± 0.000") == 4
+    assert main([*asked, "--visibility-column", "share", "--self-teach", "2"]) == 0
+    taught = capsys.readouterr().out.splitlines()
+    assert len(taught) == 2
+    assert taught != out[:2]
 
 
 def test_a_window_longer_than_every_track_is_a_mistake(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 
 from .adapt import adapted
-from .audit import spearman_within
+from .audit import auc_clear_covered, spearman_within
 from .data.mot import label_windows, read_mot, windows
 from .data.tracklet import DataError, Split, Tracklet
 from .data.visible import read_visibility, visibility_of
@@ -27,6 +27,7 @@ from .footage import (
 from .inference import frame_beta
 from .model import SHIPPED, W3AN
 from .pretraining import pretrain
+from .self_taught import self_taught
 from .trials import summary
 
 Parser = argparse.ArgumentParser
@@ -71,17 +72,36 @@ def _footage_arguments(parser: Parser, several: bool = False) -> None:
         action="store_true",
         help="take batch norm's statistics from this footage first, without labels",
     )
+    parser.add_argument(
+        "--self-teach",
+        type=int,
+        default=0,
+        metavar="STEPS",
+        help="let the network learn from these tracks first, without labels: a track is one "
+        "person, tracks seen at once are two (with --adapt, after it; 200 is a fair number)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of --self-teach (0)")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
 
 
 def _footage(
-    video: Path, boxes: Path, model: Path | None, adapt: bool, threads: int
+    video: Path,
+    boxes: Path,
+    model: Path | None,
+    adapt: bool,
+    self_teach: int,
+    seed: int,
+    threads: int,
 ) -> tuple[W3AN, list[Tracklet]]:
-    """The network, adapted if asked for, and the tracks."""
+    """The network, adapted and taught by the street if asked for, and the tracks."""
     torch.set_num_threads(threads)
     network = W3AN.from_pretrained(model or SHIPPED)
     tracks = read_mot(video, boxes, size=network.size)
-    return (adapted(network, tracks) if adapt else network), tracks
+    if adapt:
+        network = adapted(network, tracks)
+    if self_teach:
+        network = self_taught(network, tracks, self_teach, seed=seed, progress=True)
+    return network, tracks
 
 
 def _embed_arguments(parser: Parser) -> None:
@@ -160,11 +180,14 @@ def _evaluate(
             f"({ranking.skipped} have no second visit)"
         )
         if seen is not None:
-            found = spearman_within(frame_beta(network, cut), seen)
+            beta = frame_beta(network, cut)
+            found, clear = spearman_within(beta, seen), auc_clear_covered(beta, seen)
             rows[-1]["Spearman of β with visibility"] = found.rho
+            rows[-1]["clear above covered"] = clear.auc
             say(
                 f"Spearman of β with visibility {found.rho:.3f} within {found.used} windows "
-                f"({found.skipped} where one of the two does not vary are left out)"
+                f"({found.skipped} where one of the two does not vary are left out); a clear frame "
+                f"above a covered one in {clear.auc:.3f} of {clear.pairs} pairs of a window"
             )
     if len(rows) > 1:
         columns = {key: summary([row[key] for row in rows]) for key in rows[0]}

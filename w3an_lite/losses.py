@@ -68,6 +68,7 @@ def triplet_loss(
     margin: float = 0.55,
     anchors: str = "all",
     normalise: bool = False,
+    apart: Tensor | None = None,
 ) -> Tensor:
     """Eq. 16: batch-hard triplet loss of embeddings `[B, D]` with labels `[B]`.
 
@@ -77,6 +78,8 @@ def triplet_loss(
     anchors: "all" averages over every clip that has both; "identity" takes the worst anchor of
         each person and averages over persons, the other reading of 1/P.
     normalise: L2-normalise the embeddings first.
+    apart: bool `[B, B]`, the pairs known to show two people, where not every two labels do; left
+        out, all pairs with different labels.
 
     0 when the batch has no anchor with both. Source: Hermans et al., arXiv 1703.07737.
     """
@@ -87,9 +90,10 @@ def triplet_loss(
     distance = square.clamp_min(1e-12).sqrt()  # the root has no gradient at 0
     same = identity.unsqueeze(0) == identity.unsqueeze(1)
     positive = same & ~torch.eye(len(identity), dtype=torch.bool, device=identity.device)
+    apart = ~same if apart is None else apart
     farthest = distance.masked_fill(~positive, -torch.inf).amax(1)
-    nearest = distance.masked_fill(same, torch.inf).amin(1)
-    usable = positive.any(1) & (~same).any(1)
+    nearest = distance.masked_fill(~apart, torch.inf).amin(1)
+    usable = positive.any(1) & apart.any(1)
     hinge = torch.where(usable, margin + farthest - nearest, torch.zeros_like(nearest)).clamp_min(0)
     if anchors == "all":
         return hinge.sum() / usable.sum().clamp_min(1)

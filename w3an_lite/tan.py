@@ -51,8 +51,9 @@ def covered_order(beta: Tensor, covered: Tensor, margin: float = 0.5) -> Tensor:
 
 
 def covered_share(covered: Tensor) -> Tensor:
-    """How much of the person is covered, guessed without a mask: bool `[B, T, H, W]` -> `[B, T]`.
+    """How much of the person is covered, guessed without a mask: `[B, T, H, W]` -> `[B, T]`.
 
+    covered: bool, or a share of each pixel or cell.
     A crop is drawn around the person, so pixels count by a raised cosine across the width.
     """
     width = covered.shape[-1]
