@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from w3an_lite.ablation import ALIKE, REPAIRS
+from w3an_lite.ablation import ALIKE, REPAIRS, alone, put_back
 from w3an_lite.losses import Objective
 from w3an_lite.model import W3AN
 from w3an_lite.presets import PRESETS
@@ -26,8 +26,8 @@ def test_putting_a_repair_back_gives_the_paper_its_value(name: str) -> None:
             assert paper[part][argument] == value
 
 
-def test_the_repairs_are_all_of_the_preset_but_what_belongs_to_another() -> None:
-    put_back = {
+def test_the_repairs_are_all_of_the_preset() -> None:
+    back = {
         (part, argument)
         for change in REPAIRS.values()
         for part, arguments in change.items()
@@ -38,12 +38,31 @@ def test_the_repairs_are_all_of_the_preset_but_what_belongs_to_another() -> None
         for part, arguments in PRESETS["repaired"].items()
         for argument in arguments
     }
-    # Eq. 8 gives way to the map; margins and powers say how strong a repair is
-    assert named - put_back == {
-        ("objective", "san_weight"),
-        ("objective", "map_power"),
-        ("objective", "order_margin"),
-    }
+    assert named == back
+
+
+def test_all_repairs_made_alone_are_the_preset_and_all_put_back_are_the_paper() -> None:
+    assert alone(*REPAIRS) == PRESETS["repaired"]
+    every = put_back(*REPAIRS)
+    paper = {"model": {}, "objective": vars(Objective()), "recipe": vars(Recipe())}
+    for part in ("objective", "recipe"):
+        assert every[part].items() <= paper[part].items()
+
+
+@pytest.mark.parametrize("name", sorted(REPAIRS))
+def test_a_repair_made_alone_brings_only_itself_and_what_it_needs(name: str) -> None:
+    made = {(part, k) for part, values in alone(name).items() for k in values}
+    own = {(part, k) for part, values in REPAIRS[name].items() for k in values}
+    needed = {"β by coverage": {("recipe", "paste")}}
+    needed["α off foreign pixels"] = {("recipe", "surround")}
+    assert made == own | needed.get(name, set())
+
+
+def test_what_cannot_be_without_a_repair_goes_with_it() -> None:
+    assert put_back("pasted occluders")["objective"] == {"order_weight": 0.0, "order_margin": 0.5}
+    assert "objective" not in put_back("exchanged surroundings")  # pasted pixels are left
+    both = put_back("exchanged surroundings", "pasted occluders")
+    assert both["objective"]["avoid_weight"] == 0.0
 
 
 def test_mean_pooling_trained_alike_takes_the_repaired_arguments() -> None:

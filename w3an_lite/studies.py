@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .ablation import ALIKE, REPAIRS
+from .ablation import ALIKE, GRAPH, REPAIRS, alone, put_back
 from .files import replacing, write_rows
 from .presets import Changes
 from .provenance import command
@@ -53,8 +53,15 @@ def _rows(variants: dict[str, Changes]) -> Callable[[str], dict[str, Row]]:
 
 
 def _repairs(preset: str) -> dict[str, Row]:
-    back = {f"without {name}": Row(preset, change) for name, change in REPAIRS.items()}
+    back = {f"without {name}": Row(preset, put_back(name)) for name in REPAIRS}
+    back["without all four of the graph"] = Row(preset, put_back(*GRAPH))
     return {WHOLE: Row(preset, {}), "mean pooling trained alike": Row("mean_pool", ALIKE), **back}
+
+
+def _alone(preset: str) -> dict[str, Row]:
+    made = {f"with {name}": alone(name) for name in REPAIRS}
+    made["with all four of the graph"] = alone(*GRAPH)
+    return _rows({**made, "W3WAN": TABLE5["W3WAN"]})(preset)
 
 
 def _baselines(preset: str) -> dict[str, Row]:
@@ -66,6 +73,7 @@ BOTH = ("paper", "repaired")
 STUDIES: dict[str, Study] = {
     "table5": Study("Table 5: each part taken away or exchanged", BOTH, _rows(TABLE5)),
     "repairs": Study("each repair put back, one at a time", ("repaired",), _repairs),
+    "alone": Study("each repair alone in the paper", ("paper",), _alone),
     "groups": Study("Figure 9: each group of attributes left out", BOTH, _rows(WITHOUT)),
     "graph": Study(
         "Figure 10: K and the depth of the graph", BOTH, _rows({**NEIGHBOURS, **LAYERS})
