@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -104,3 +106,21 @@ def test_only_what_changes_something_is_a_departure() -> None:
     assert departures("paper", {"objective": {"map_weight": 0.0}}, SMALL) == {}
     assert departures("paper", {"labels": {"without": ["shoes"]}}, SMALL) != {}
     assert departures("repaired", {"recipe": {"paste": 0.0}}, SMALL) == {"recipe": {"paste": 0.0}}
+
+
+def test_workers_end_when_the_one_that_began_them_is_killed() -> None:
+    code = """
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from w3an_lite.trials import end_with_parent
+
+with ProcessPoolExecutor(2, get_context("spawn"), end_with_parent) as pool:
+    print(*pool.map(abs, [-1, -2]), flush=True)
+    pool.submit(time.sleep, 600)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == b"1 2\n"
+    parent.kill()
+    parent.communicate(timeout=30)  # the workers write to the same pipe, and must have let go

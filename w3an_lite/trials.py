@@ -13,8 +13,9 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache, partial
 from hashlib import sha256
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -187,10 +188,23 @@ def measure_all(
     with ExitStack() as stack:
         do: Callable[..., Iterable[Measured]] = map
         if jobs > 1:
-            do = stack.enter_context(ProcessPoolExecutor(jobs, get_context("spawn"))).map
+            pool = ProcessPoolExecutor(jobs, get_context("spawn"), end_with_parent)
+            do = stack.enter_context(pool).map
         one = partial(_measure_at, out=out, setting=setting)
         found = do(one, trials, devices)
         return list(tqdm(found, total=len(trials), desc="models", disable=not progress))
+
+
+def end_with_parent() -> None:
+    """For a worker process: when the process that began it is killed, end, and train no further."""
+    Thread(target=_outlive, daemon=True).start()
+
+
+def _outlive() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _measure_at(trial: Trial, device: str, out: Path, setting: Setting) -> Measured:
