@@ -7,16 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from w3an_lite.data.mot import read_mot
 from w3an_lite.data.tracklet import ArrayFrames, DataError, Tracklet
 from w3an_lite.footage import (
     could_be_same,
     draw_ranking,
     embed,
+    judge,
     load_embeddings,
     nearest,
     save_embeddings,
 )
+from w3an_lite.inference import frame_beta
 from w3an_lite.model import W3AN
 
 
@@ -102,3 +106,36 @@ def test_files_that_are_no_embeddings_are_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "pickle.npz", names=np.array([{"a": 1}], dtype=object))
     with pytest.raises(DataError, match=r"pickle\.npz"):
         load_embeddings(tmp_path / "pickle.npz")
+
+
+def test_a_film_is_judged_by_who_is_found_and_by_what_can_be_seen(
+    model: W3AN, tmp_path: Path
+) -> None:
+    colours = [(200, 20, 20), (20, 200, 20), (20, 20, 200)]
+    rng = np.random.default_rng(0)
+    (tmp_path / "film").mkdir()
+    for number in range(1, 5):
+        picture = np.zeros((40, 120, 3))
+        for track in range(6):  # two visits of each colour
+            picture[:, 20 * track : 20 * track + 20] = colours[track // 2]
+        picture = (picture + rng.normal(0, 10, picture.shape)).clip(0, 255).astype(np.uint8)
+        Image.fromarray(picture).save(tmp_path / "film" / f"{number:04d}.png")
+    boxes = [f"{n},{t + 1},{2 + 20 * t},2,16,36,1,-1,-1,-1" for t in range(6) for n in range(1, 5)]
+    (tmp_path / "gt.txt").write_text("\n".join(boxes))
+    people = [f"{t + 1},{'abc'[t // 2]},{t % 2},1,4" for t in range(6)]
+    labels = tmp_path / "who.csv"
+    labels.write_text("\n".join(["track_id,person,visit,first_frame,last_frame", *people]))
+    tracks = read_mot(tmp_path / "film", tmp_path / "gt.txt", size=model.size)
+
+    bare = judge(model, tracks, labels)
+    assert bare.row() == {"rank-1": 1.0, "mAP": 1.0}
+    seen = {
+        (t.identity, n): float(beta)
+        for t, row in zip(tracks, frame_beta(model, tracks), strict=True)
+        for n, beta in enumerate(row, start=1)
+    }
+    told = judge(model, tracks, labels, seen, "cosine").row()
+    assert told["Spearman of β with visibility"] == pytest.approx(1.0)
+    del seen[2, 3]
+    with pytest.raises(DataError, match="track 2, frame 3"):
+        judge(model, tracks, labels, seen)

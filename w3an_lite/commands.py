@@ -11,20 +11,18 @@ from typing import Any, NamedTuple
 import torch
 
 from .adapt import adapted
-from .audit import auc_clear_covered, spearman_within
-from .data.mot import label_windows, read_mot, windows
-from .data.tracklet import DataError, Split, Tracklet
-from .data.visible import read_visibility, visibility_of
+from .data.mot import read_mot, windows
+from .data.tracklet import DataError, Tracklet
+from .data.visible import read_visibility
 from .distance import Metric
-from .experiments import search
 from .footage import (
     draw_ranking,
     embed,
+    judge,
     load_embeddings,
     nearest,
     save_embeddings,
 )
-from .inference import frame_beta
 from .model import SHIPPED, W3AN
 from .pretraining import pretrain
 from .self_taught import self_taught
@@ -168,26 +166,21 @@ def _evaluate(
     for path in model:
         network, tracks = _footage(model=path, **footage)
         cut = [w for t in tracks for w in windows(t, window, limit)]
-        seen = visibility_of(cut, known) if known is not None else None
-        parts = label_windows(cut, labels)
         name = f"{footage['boxes'].stem}/windows-{window}/limit-{limit}"
-        split = Split(name, query=parts, gallery=parts)
-        ranking = search(network, split, frames="dense", metric=metric)
-        rows.append({"rank-1": ranking.rank(1), "mAP": ranking.mean_ap})
+        found = judge(network, cut, labels, known, metric, name)
+        rows.append(found.row())
+        skipped = found.ranking.skipped
         say(
-            f"{split.name}: rank-1 {ranking.rank(1):.3f}, mAP {ranking.mean_ap:.3f} over "
-            f"{len(parts) - ranking.skipped} queries of {len(parts)} windows "
-            f"({ranking.skipped} have no second visit)"
+            f"{name}: rank-1 {found.ranking.rank(1):.3f}, mAP {found.ranking.mean_ap:.3f} over "
+            f"{len(cut) - skipped} queries of {len(cut)} windows "
+            f"({skipped} have no second visit)"
         )
-        if seen is not None:
-            beta = frame_beta(network, cut)
-            found, clear = spearman_within(beta, seen), auc_clear_covered(beta, seen)
-            rows[-1]["Spearman of β with visibility"] = found.rho
-            rows[-1]["clear above covered"] = clear.auc
+        if found.within is not None and found.clear is not None:
             say(
-                f"Spearman of β with visibility {found.rho:.3f} within {found.used} windows "
-                f"({found.skipped} where one of the two does not vary are left out); a clear frame "
-                f"above a covered one in {clear.auc:.3f} of {clear.pairs} pairs of a window"
+                f"Spearman of β with visibility {found.within.rho:.3f} within {found.within.used} "
+                f"windows ({found.within.skipped} where one of the two does not vary are left "
+                f"out); a clear frame above a covered one in {found.clear.auc:.3f} of "
+                f"{found.clear.pairs} pairs of a window"
             )
     if len(rows) > 1:
         columns = {key: summary([row[key] for row in rows]) for key in rows[0]}

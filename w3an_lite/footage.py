@@ -9,10 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .data.tracklet import DataError, Tracklet
-from .distance import distances
+from .audit import Clear, Within, auc_clear_covered, spearman_within
+from .data.mot import label_windows
+from .data.tracklet import DataError, Split, Tracklet
+from .data.visible import visibility_of
+from .distance import Metric, distances
+from .evaluation import Ranking
+from .experiments import search
 from .files import replacing
-from .inference import embed_tracklets, observe
+from .inference import embed_tracklets, frame_beta, observe
 from .model import W3AN
 from .plots import attention_grid, save
 
@@ -110,6 +115,45 @@ def nearest(
         order = order[np.isfinite(row[order])]
         found.append(Found(order, row[order]))
     return found
+
+
+class FilmScores(NamedTuple):
+    """How well a film is searched; `within` and `clear` say how β follows what can be seen."""
+
+    ranking: Ranking
+    within: Within | None = None
+    clear: Clear | None = None
+
+    def row(self) -> dict[str, float]:
+        """The scores by name, as far as they were measured."""
+        out = {"rank-1": self.ranking.rank(1), "mAP": self.ranking.mean_ap}
+        if self.within is not None:
+            out["Spearman of β with visibility"] = self.within.rho
+        if self.clear is not None:
+            out["clear above covered"] = self.clear.auc
+        return out
+
+
+def judge(
+    model: W3AN,
+    cut: Sequence[Tracklet],
+    labels: str | Path,
+    visibility: dict[tuple[int, int], float] | None = None,
+    metric: Metric = "euclidean",
+    name: str = "windows",
+) -> FilmScores:
+    """Each of the windows `cut` from a film's tracks searches the others, its own visit left out.
+
+    labels: the CSV of who each track shows (`data.mot.label_windows`). visibility: by track and
+    frame (`data.visible.read_visibility`); left out, β is not judged. name: of the protocol.
+    """
+    parts = label_windows(cut, labels)
+    seen = None if visibility is None else visibility_of(cut, visibility)
+    ranking = search(model, Split(name, query=parts, gallery=parts), "dense", metric)
+    if seen is None:
+        return FilmScores(ranking)
+    beta = frame_beta(model, cut)
+    return FilmScores(ranking, spearman_within(beta, seen), auc_clear_covered(beta, seen))
 
 
 def draw_ranking(embeddings: Embeddings, row: int, found: Found, out: str | Path) -> Path:

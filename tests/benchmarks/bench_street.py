@@ -19,34 +19,15 @@ import torch
 
 from w3an_lite import SMALL, W3AN
 from w3an_lite.adapt import adapted
-from w3an_lite.audit import auc_clear_covered, spearman_within
 from w3an_lite.data.mot import label_windows, read_mot, windows
-from w3an_lite.data.tracklet import Split, Tracklet
-from w3an_lite.data.visible import read_visibility, visibility_of
-from w3an_lite.experiments import search
-from w3an_lite.inference import frame_beta
+from w3an_lite.data.tracklet import Tracklet
+from w3an_lite.data.visible import read_visibility
+from w3an_lite.footage import judge
 from w3an_lite.self_taught import self_taught
 from w3an_lite.trials import summary
 
-Scores = dict[str, float]
 
-
-def scored(
-    model: W3AN, cut: Sequence[Tracklet], labels: Path, seen: dict[tuple[int, int], float]
-) -> Scores:
-    """Rank-1 and mAP of windows with the same visit left out, and what β says of occlusion."""
-    parts = label_windows(cut, labels)
-    ranking = search(model, Split("windows", query=parts, gallery=parts), "dense", "cosine")
-    beta, visible = frame_beta(model, cut), visibility_of(cut, seen)
-    return {
-        "rank-1": ranking.rank(1),
-        "mAP": ranking.mean_ap,
-        "Spearman": spearman_within(beta, visible).rho,
-        "clear above covered": auc_clear_covered(beta, visible).auc,
-    }
-
-
-def line(name: str, rows: Sequence[Scores]) -> None:
+def line(name: str, rows: Sequence[dict[str, float]]) -> None:
     """A row of the table: mean ± standard deviation where there are several."""
     cells = []
     for key in rows[0]:
@@ -79,8 +60,9 @@ def main() -> None:
     tracks = read_mot(options.video, options.boxes, size=W3AN.shipped().size)
     seen = read_visibility(options.visibility, options.visibility_column)
 
-    def cut(some: Sequence[Tracklet]) -> list[Tracklet]:
-        return [w for t in some for w in windows(t, 10, 12)]
+    def scored(model: W3AN, some: Sequence[Tracklet]) -> dict[str, float]:
+        cut = [w for t in some for w in windows(t, 10, 12)]
+        return judge(model, cut, options.labels, seen, "cosine").row()
 
     def taught(model: W3AN, some: Sequence[Tracklet], seed: int) -> W3AN:
         return self_taught(model, some, options.steps, seed=seed)
@@ -90,20 +72,20 @@ def main() -> None:
     for name in ("the shipped model", "trained on drawn stills", "random"):
         models = [adapted(start(name, seed), tracks) for seed in seeds]
         before = models[:1] if name == "the shipped model" else models
-        line(f"{name}, adapted", [scored(m, cut(tracks), options.labels, seen) for m in before])
+        line(f"{name}, adapted", [scored(m, tracks) for m in before])
         after = [taught(m, tracks, seed) for seed, m in zip(seeds, models, strict=True)]
-        line(f"{name}, taught", [scored(m, cut(tracks), options.labels, seen) for m in after])
+        line(f"{name}, taught", [scored(m, tracks) for m in after])
     people = [t.identity for t in label_windows(tracks, options.labels)]
     model = adapted(W3AN.shipped(), tracks)
     for half in (0, 1):
         told = [t for t, person in zip(tracks, people, strict=True) if person % 2 == half]
         others = [t for t, person in zip(tracks, people, strict=True) if person % 2 != half]
         name = f"people {half + 1}, {half + 3}, ... searched for"
-        line(f"{name}: adapted", [scored(model, cut(others), options.labels, seen)])
+        line(f"{name}: adapted", [scored(model, others)])
         after = [taught(model, told, seed) for seed in seeds]
         line(
             f"{name}: the others' tracks taught",
-            [scored(m, cut(others), options.labels, seen) for m in after],
+            [scored(m, others) for m in after],
         )
 
 
