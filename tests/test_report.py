@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from w3an_lite.ablation import REPAIRS
 from w3an_lite.claims import Interval
 from w3an_lite.report import (
     format_claims,
+    format_repairs,
     format_study,
     gather,
     pictures,
@@ -75,6 +77,19 @@ def test_claims_are_told_plainly() -> None:
     assert "**cannot tell**" in one
     assert "**holds**" not in one
     assert format_claims({}) == ""
+
+
+def test_what_a_repair_is_worth_by_hand() -> None:
+    studies = {name: as_read(result(name)) for name in ("repairs", "alone")}
+    table = format_repairs(studies).splitlines()
+    assert table[0].split("|")[2].strip() == "in `repaired`: mAP"
+    assert len(table) == 2 + len(REPAIRS) + 1
+    # each row of the invented study is 1 point below the one above; mean pooling stands between
+    assert table[2].startswith("| degree from Ã | +2.0 [+2.0, +2.0] | +0.0 [+0.0, +0.0] | – |")
+    assert "| −1.0 [−1.0, −1.0] | +0.0 [+0.0, +0.0] | – |" in table[2]
+    only = format_repairs({"repairs": studies["repairs"]}).splitlines()
+    assert only[0].count("|") == 5
+    assert format_repairs({"alone": studies["alone"]}) == ""
 
 
 @pytest.mark.parametrize("name", STUDIES)

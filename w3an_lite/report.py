@@ -70,6 +70,33 @@ def format_claims(studies: Mapping[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def format_repairs(studies: Mapping[str, dict[str, Any]]) -> str:
+    """What each repair is worth in points, as one Markdown table; empty without `repairs`.
+
+    In `repaired`: the preset less what it is with the repair put back. Alone in `paper`: what the
+    repair makes of it, less the paper as printed. Of mAP, of β's Spearman, of α's maximum.
+    """
+    if "repairs" not in studies:
+        return ""
+    worth = {m: MEASURES[m] for m in ("mAP", "spearman_beta_visibility", "alpha_pointing")}
+    sides = {
+        "`repaired`": ("repairs", "repaired", "without "),
+        "`paper`": ("alone", "paper", "with "),
+    }
+    sides = {said: side for said, side in sides.items() if side[0] in studies}
+    head = ["repair", *(f"in {said}: {name}" for said in sides for name in worth.values())]
+    lines = [_line(head), "|---" * len(head) + "|"]
+    variants = _rows_of(studies["repairs"])["repaired"]
+    for repair in (v.removeprefix("without ") for v in variants if v.startswith("without ")):
+        cells = [repair]
+        for study, preset, word in sides.values():
+            have, lack = (word + repair, WHOLE) if study == "alone" else (WHOLE, word + repair)
+            found = (interval(paired(studies[study], preset, have, lack, m)) for m in worth)
+            cells += [points(f) or "–" for f in found]
+        lines.append(_line(cells))
+    return "\n".join(lines)
+
+
 def points(found: Interval, digits: int = 1) -> str:
     """A difference of shares in points: `+1.2 [−0.3, +2.7]`; without interval of one seed."""
     if np.isnan(found.mean):
@@ -172,6 +199,8 @@ def write_report(
             text += ["", f"# {number}. {told(next(iter(studies.values())))}"]
         if claims := format_claims(studies):
             text += ["", f"## What holds{also}", "", *([_RULE, ""] if number == 1 else []), claims]
+        if repairs := format_repairs(studies):
+            text += ["", f"## What each repair is worth{also}", "", _REPAIRS, "", repairs]
         for name, content in studies.items():
             text += ["", f"## {STUDIES[name].about}{also}", "", format_study(content)]
             for file, (figure, says) in pictures(content).items():
@@ -196,6 +225,11 @@ _RULE = (
     "difference's 95% interval (Student's t over the seeds) lies above 0; it *does not* when some "
     "interval, widened for the number of differences, does not reach above 0; else one *cannot "
     "tell*."
+)
+
+_REPAIRS = (
+    "In points, with 95% intervals: in `repaired`, the preset less what is left of it when the one "
+    "repair is put back; in `paper`, what the one repair alone adds to the printed network."
 )
 
 
