@@ -66,7 +66,7 @@ def test_an_error_is_a_sentence_and_the_picture_stays(live: Live) -> None:
     ("wish", "said"),
     [
         ({"frames": 1}, "There is no control 'frames'; there are frame, size, dark, name."),
-        ({"frame": 9}, "frame cannot be 9; it goes to 5."),
+        ({"frame": 9}, "frame cannot be 9: the nearest is 5, and nothing was moved."),
         ({"frame": "two"}, "frame cannot be 'two'"),
         ({"name": "c"}, "name cannot be 'c'"),
         ({"frame": 2, "dark": True, "name": "c"}, "name cannot be 'c'"),

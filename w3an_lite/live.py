@@ -79,8 +79,10 @@ class Live(ipywidgets.VBox):
             except Exception as error:  # traitlets raises TraitError, TypeError or ValueError
                 wrong = f"{name} cannot be {value!r}: {error}"
                 break
-            if self.controls[name].value != value:  # a slider clips in silence
-                wrong = f"{name} cannot be {value!r}; it goes to {self.controls[name].value!r}."
+            nearest = self.controls[name].value
+            if nearest != value:  # a slider clips in silence
+                wrong = f"{name} cannot be {value!r}: the nearest is {nearest!r}"
+                wrong += ", and nothing was moved."
                 break
         if wrong:
             for name, value in before.items():

@@ -91,7 +91,7 @@ EQ7 = Exercise(
         ),
         Mistake(
             _one_colour,
-            "only one colour changes here; a map should tint none of them",
+            "only one colour changes, which tints the frame; Eq. 7 adds the maps to all three",
         ),
         Mistake(
             lambda frames, m_i, m_a: frames * _enlarge(m_i + m_a, frames),

@@ -55,7 +55,7 @@ MOVE = Exercise(
         ),
         Mistake(
             (1.0, 0.0),
-            "nearly; the loss that is left comes from a single anchor, the clip you moved",
+            "nearly; one anchor still pays: work out the brackets of all four",
             lambda place: 0 < _loss_at(place) < 0.05,
         ),
         Mistake(

@@ -26,7 +26,7 @@ def _changed(**cells: int) -> Any:
         right_line = _line(frame, track, corners)
         candidates = torch.stack(
             [*right_line, torch.tensor(float(frame)), right, bottom,
-             (left + right) / 2, (top + bottom) / 2]
+             (left + right) / 2, (top + bottom) / 2, torch.tensor(track + 1.0)]
         )  # fmt: skip
         names = ("frame", "track", "left", "top", "width", "height")
         return candidates[[cells.get(name, place) for place, name in enumerate(names)]]
@@ -57,6 +57,10 @@ LINE = Exercise(
         Mistake(
             _changed(left=9, top=10),
             "this names the middle of the box; which of its corners does the file name?",
+        ),
+        Mistake(
+            _changed(track=11),
+            "the frame is counted anew, but the track is right as it comes",
         ),
         Mistake(
             _changed(frame=6, width=7, height=8),
