@@ -167,7 +167,7 @@ def bars_with_error(
     axes.set_yticks(rows, list(names), fontsize=TEXT)
     axes.invert_yaxis()
     axes.axvline(0, color=INK, linewidth=1)
-    axes.margins(x=0.28)
+    axes.margins(x=0.24 / max(0.4, 1 - 0.011 * max(map(len, names), default=0)))  # room for text
     if (heights - errors >= 0).all():  # a line that reaches below 0 is shown to do so
         axes.set_xlim(left=0)
     name_axes(axes, title, label)

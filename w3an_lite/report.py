@@ -207,7 +207,7 @@ def write_report(
                 path = folder / file.replace(".png", f"{mark}.png")
                 save(figure, path)
                 written.append(path)
-                text += ["", f"![{says}]({os.path.relpath(path, out.parent)})"]
+                text += ["", f"![{says}{also}]({os.path.relpath(path, out.parent)})"]
             revisions = ", ".join(r[:12] for r in content["revision"].split(", "))
             text += ["", f"`{content['command']}`, revision {revisions}."]
     with replacing(out) as part:

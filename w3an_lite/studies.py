@@ -72,8 +72,8 @@ def _baselines(preset: str) -> dict[str, Row]:
 BOTH = ("paper", "repaired")
 STUDIES: dict[str, Study] = {
     "table5": Study("Table 5: each part taken away or exchanged", BOTH, _rows(TABLE5)),
-    "repairs": Study("each repair put back, one at a time", ("repaired",), _repairs),
-    "alone": Study("each repair alone in the paper", ("paper",), _alone),
+    "repairs": Study("Each repair put back, one at a time", ("repaired",), _repairs),
+    "alone": Study("Each repair made alone", ("paper",), _alone),
     "groups": Study("Figure 9: each group of attributes left out", BOTH, _rows(WITHOUT)),
     "graph": Study(
         "Figure 10: K and the depth of the graph", BOTH, _rows({**NEIGHBOURS, **LAYERS})
