@@ -89,6 +89,8 @@ def test_what_a_repair_is_worth_by_hand() -> None:
     assert "| −1.0 [−1.0, −1.0] | +0.0 [+0.0, +0.0] | – |" in table[2]
     only = format_repairs({"repairs": studies["repairs"]}).splitlines()
     assert only[0].count("|") == 5
+    studies["alone"]["rows"] = [r for r in studies["alone"]["rows"] if r["variant"] == "W3AN"]
+    assert format_repairs(studies).splitlines() == only  # no repair was made alone
     assert format_repairs({"alone": studies["alone"]}) == ""
 
 

@@ -81,8 +81,10 @@ class Live(ipywidgets.VBox):
                 break
             nearest = self.controls[name].value
             if nearest != value:  # a slider clips in silence
-                wrong = f"{name} cannot be {value!r}: the nearest is {nearest!r}"
-                wrong += ", and nothing was moved."
+                wrong = (
+                    f"{name} cannot be {value!r}: the nearest is {nearest!r}, "
+                    "and nothing was moved."
+                )
                 break
         if wrong:
             for name, value in before.items():

@@ -83,11 +83,17 @@ def format_repairs(studies: Mapping[str, dict[str, Any]]) -> str:
         "`repaired`": ("repairs", "repaired", "without "),
         "`paper`": ("alone", "paper", "with "),
     }
-    sides = {said: side for said, side in sides.items() if side[0] in studies}
+    variants = _rows_of(studies["repairs"])["repaired"]
+    repairs = [v.removeprefix("without ") for v in variants if v.startswith("without ")]
+    sides = {
+        said: (study, preset, word)
+        for said, (study, preset, word) in sides.items()
+        if study in studies
+        and {word + r for r in repairs} & {*_rows_of(studies[study]).get(preset, [])}
+    }
     head = ["repair", *(f"in {said}: {name}" for said in sides for name in worth.values())]
     lines = [_line(head), "|---" * len(head) + "|"]
-    variants = _rows_of(studies["repairs"])["repaired"]
-    for repair in (v.removeprefix("without ") for v in variants if v.startswith("without ")):
+    for repair in repairs:
         cells = [repair]
         for study, preset, word in sides.values():
             have, lack = (word + repair, WHOLE) if study == "alone" else (WHOLE, word + repair)
@@ -200,7 +206,13 @@ def write_report(
         if claims := format_claims(studies):
             text += ["", f"## What holds{also}", "", *([_RULE, ""] if number == 1 else []), claims]
         if repairs := format_repairs(studies):
-            text += ["", f"## What each repair is worth{also}", "", _REPAIRS, "", repairs]
+            text += [
+                "",
+                f"## What each repair is worth{also}",
+                "",
+                *([_REPAIRS, ""] if number == 1 else []),
+                repairs,
+            ]
         for name, content in studies.items():
             text += ["", f"## {STUDIES[name].about}{also}", "", format_study(content)]
             for file, (figure, says) in pictures(content).items():

@@ -53,15 +53,14 @@ def _rows(variants: dict[str, Changes]) -> Callable[[str], dict[str, Row]]:
 
 
 def _repairs(preset: str) -> dict[str, Row]:
-    back = {f"without {name}": Row(preset, put_back(name)) for name in REPAIRS}
-    back["without all four of the graph"] = Row(preset, put_back(*GRAPH))
+    back = {name: Row(preset, change) for name, change in _each("without", put_back).items()}
     return {WHOLE: Row(preset, {}), "mean pooling trained alike": Row("mean_pool", ALIKE), **back}
 
 
-def _alone(preset: str) -> dict[str, Row]:
-    made = {f"with {name}": alone(name) for name in REPAIRS}
-    made["with all four of the graph"] = alone(*GRAPH)
-    return _rows({**made, "W3WAN": TABLE5["W3WAN"]})(preset)
+def _each(word: str, change: Callable[..., Changes]) -> dict[str, Changes]:
+    """A row for each repair, and one for the four of the graph together."""
+    one = {f"{word} {name}": change(name) for name in REPAIRS}
+    return {**one, f"{word} all four of the graph": change(*GRAPH)}
 
 
 def _baselines(preset: str) -> dict[str, Row]:
@@ -73,7 +72,11 @@ BOTH = ("paper", "repaired")
 STUDIES: dict[str, Study] = {
     "table5": Study("Table 5: each part taken away or exchanged", BOTH, _rows(TABLE5)),
     "repairs": Study("Each repair put back, one at a time", ("repaired",), _repairs),
-    "alone": Study("Each repair made alone", ("paper",), _alone),
+    "alone": Study(
+        "Each repair made alone",
+        ("paper",),
+        _rows({**_each("with", alone), "W3WAN": TABLE5["W3WAN"]}),
+    ),
     "groups": Study("Figure 9: each group of attributes left out", BOTH, _rows(WITHOUT)),
     "graph": Study(
         "Figure 10: K and the depth of the graph", BOTH, _rows({**NEIGHBOURS, **LAYERS})
