@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from w3an_lite.ablation import REPAIRS
+from w3an_lite.ablation import LEFT_OUT
 from w3an_lite.claims import Interval
+from w3an_lite.presets import REPAIRED, REPAIRS
 from w3an_lite.report import (
     format_claims,
     format_repairs,
@@ -85,8 +86,11 @@ def test_what_a_repair_is_worth_by_hand() -> None:
     assert table[0].split("|")[2].strip() == "in `repaired`: mAP"
     assert len(table) == 2 + len(REPAIRS) + 1
     # each row of the invented study is 1 point below the one above; mean pooling stands between
-    assert table[2].startswith("| degree from Ã | +2.0 [+2.0, +2.0] | +0.0 [+0.0, +0.0] | – |")
+    assert table[2].startswith("| all four of the graph | +2.0 [+2.0, +2.0] | +0.0 [+0.0, +0.0] |")
     assert "| −1.0 [−1.0, −1.0] | +0.0 [+0.0, +0.0] | – |" in table[2]
+    # the first that was left out is added, not put back: it makes the preset worse
+    first = 3 + len(REPAIRED)
+    assert table[first].startswith(f"| {LEFT_OUT[0]} (left out) | −{first}.0 ")
     only = format_repairs({"repairs": studies["repairs"]}).splitlines()
     assert only[0].count("|") == 5
     studies["alone"]["rows"] = [r for r in studies["alone"]["rows"] if r["variant"] == "W3AN"]

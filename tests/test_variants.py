@@ -84,7 +84,7 @@ def test_each_gamma_is_tried_about_its_own_value(preset: str) -> None:
     for changes in tried.values():
         ((weight, _),) = changes["objective"].items()
         assert {"objective": {weight: getattr(own, weight)}} in tried.values()
-    guide = "san_weight" if preset == "paper" else "map_weight"
+    guide = "san_weight" if preset == "paper" else "avoid_weight"
     assert sum(guide in changes["objective"] for changes in tried.values()) == 5
     if preset == "paper":  # as printed
         assert tried["gamma1-0.1"] == {"objective": {"san_weight": 0.1}}

@@ -1,70 +1,65 @@
-"""The repairs of `repaired` by name: each put back alone, or made alone in the paper."""
+"""Repairs made and unmade: one put back in `repaired`, added to it, or made alone in `paper`."""
 
 from __future__ import annotations
 
-from .presets import PRESETS, Changes
+import inspect
+from collections.abc import Iterable
 
-REPAIRS: dict[str, Changes] = {
-    "degree from Ã": {"model": {"degree": "adjacency"}},
-    "linear last layer": {"model": {"last_activation": True}},
-    "residual graph": {"model": {"residual": False}},
-    "normalised triplet": {"objective": {"triplet_normalise": False}},
-    "β-weighted readout": {"model": {"readout": "mean"}},
-    "one map for all channels": {"model": {"scores": "channel"}},
-    "one v for all frames": {"model": {"slots": True}},
-    "maps of evidence": {"model": {"map_form": "range", "maps_of": "all"}},
-    "heads through α": {"model": {"heads_on": "cube"}, "objective": {"look_weight": 0.0}},
-    "clip identity": {"model": {"clip_identity": False}, "objective": {"clip_weight": 0.0}},
-    "α to the map": {"objective": {"san_weight": 0.3, "map_weight": 0.0, "map_power": 1.0}},
-    "α off foreign pixels": {"objective": {"avoid_weight": 0.0}},
-    "β by coverage": {"objective": {"order_weight": 0.0, "order_margin": 0.5}},
-    "pasted occluders": {"recipe": {"paste": 0.0}},
-    "exchanged surroundings": {"recipe": {"surround": 0.0}},
-    "balance of the terms": {"objective": {"cam_weight": 0.15, "triplet_weight": 0.35}},
-}
-"""Each repair by name, and what its arguments are in the paper."""
+from .losses import Objective
+from .model import W3AN
+from .presets import REPAIRED, REPAIRS, Changes, merged
+from .recipe import Recipe
 
 NEEDS: dict[str, tuple[str, ...]] = {
     "β by coverage": ("pasted occluders",),
     "α off foreign pixels": ("exchanged surroundings", "pasted occluders"),
+    "α to the map": ("α free of Eq. 8",),
 }
-"""The repairs that have nothing to work on without one of these."""
+"""The repairs that have nothing to work on without one of these, or stand in place of Eq. 8."""
 
 GRAPH = ("degree from Ã", "linear last layer", "residual graph", "β-weighted readout")
 """The repairs of Eq. 12-15."""
 
+LEFT_OUT = tuple(name for name in REPAIRS if name not in REPAIRED)
+"""The repairs that were tried and are not in `repaired`."""
+
+ALIKE = merged(REPAIRS["clip identity"], REPAIRS["exchanged surroundings"])
+"""Mean pooling with everything of `repaired` that is no attention and no graph."""
+
 
 def put_back(*names: str) -> Changes:
     """What takes these repairs out of `repaired`, with those that cannot be without them."""
-    idle = [name for name, needs in NEEDS.items() if set(needs) <= set(names)]
-    return _merged(*(REPAIRS[name] for name in dict.fromkeys([*names, *idle])))
+    left = [name for name in REPAIRED if name not in names]
+    idle = [name for name in left if name in NEEDS and not {*NEEDS[name]} & {*left}]
+    return _short(
+        {
+            part: {argument: _printed(part, argument) for argument in arguments}
+            for part, arguments in merged(*(REPAIRS[n] for n in [*names, *idle])).items()
+        }
+    )
+
+
+def added(*names: str) -> Changes:
+    """What makes these repairs in `repaired`; the first of its `NEEDS` beside each."""
+    return _made(names, REPAIRED)
 
 
 def alone(*names: str) -> Changes:
     """What makes these repairs, and no other, in `paper`; the first of its `NEEDS` beside each."""
-    needed = [NEEDS[name][0] for name in names if name in NEEDS and not set(NEEDS[name]) & {*names}]
-    return {
-        part: {argument: PRESETS["repaired"][part][argument] for argument in arguments}
-        for part, arguments in _merged(*(REPAIRS[name] for name in [*names, *needed])).items()
-    }
+    return _made(names, ())
 
 
-def _merged(*some: Changes) -> Changes:
-    out: Changes = {}
-    for changes in some:
-        for part, arguments in changes.items():
-            out[part] = {**out.get(part, {}), **arguments}
-    return out
+def _made(names: Iterable[str], there: Iterable[str]) -> Changes:
+    have = {*names, *there}
+    needed = [NEEDS[name][0] for name in names if name in NEEDS and not {*NEEDS[name]} & have]
+    return _short(merged(*(REPAIRS[name] for name in [*names, *needed])))
 
 
-ALIKE: Changes = {
-    "model": {"clip_identity": True},
-    "objective": {
-        "cam_weight": 0.5,
-        "triplet_weight": 1.0,
-        "triplet_normalise": True,
-        "clip_weight": 0.5,
-    },
-    "recipe": {"paste": 0.25, "surround": 0.4},
-}
-"""Mean pooling with everything of `repaired` that is no attention and no graph."""
+def _printed(part: str, argument: str) -> object:
+    """An argument of `W3AN`, `Objective` or `Recipe` in the paper, which is its default."""
+    owner = {"model": W3AN, "objective": Objective, "recipe": Recipe}[part]
+    return inspect.signature(owner).parameters[argument].default
+
+
+def _short(changes: Changes) -> Changes:
+    return {part: arguments for part, arguments in changes.items() if arguments}

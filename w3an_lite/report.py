@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from . import printed
+from .ablation import LEFT_OUT
 from .claims import Interval, audit_claims, interval, paired
 from .files import replacing
 from .plots import bars_with_error, cmc_curves, save
@@ -73,34 +75,36 @@ def format_claims(studies: Mapping[str, dict[str, Any]]) -> str:
 def format_repairs(studies: Mapping[str, dict[str, Any]]) -> str:
     """What each repair is worth in points, as one Markdown table; empty without `repairs`.
 
-    In `repaired`: the preset less what it is with the repair put back. Alone in `paper`: what the
-    repair makes of it, less the paper as printed. Of mAP, of β's Spearman, of α's maximum.
+    In `repaired`: the preset less what it is with the repair put back or, for one that was left
+    out, what it makes of the preset, less the preset. Alone in `paper`: what the repair makes of
+    it, less the paper as printed. Of mAP, of β's Spearman, of α's maximum.
     """
     if "repairs" not in studies:
         return ""
     worth = {m: MEASURES[m] for m in ("mAP", "spearman_beta_visibility", "alpha_pointing")}
-    sides = {
-        "`repaired`": ("repairs", "repaired", "without "),
-        "`paper`": ("alone", "paper", "with "),
-    }
-    variants = _rows_of(studies["repairs"])["repaired"]
-    repairs = [v.removeprefix("without ") for v in variants if v.startswith("without ")]
-    sides = {
-        said: (study, preset, word)
-        for said, (study, preset, word) in sides.items()
-        if study in studies
-        and {word + r for r in repairs} & {*_rows_of(studies[study]).get(preset, [])}
-    }
+    within = _worth(studies["repairs"], "repaired", worth)
+    by_itself = _worth(studies["alone"], "paper", worth) if "alone" in studies else {}
+    by_itself = {repair: cells for repair, cells in by_itself.items() if repair in within}
+    sides = {"`repaired`": within, **({"`paper`": by_itself} if by_itself else {})}
     head = ["repair", *(f"in {said}: {name}" for said in sides for name in worth.values())]
     lines = [_line(head), "|---" * len(head) + "|"]
-    for repair in repairs:
-        cells = [repair]
-        for study, preset, word in sides.values():
-            have, lack = (word + repair, WHOLE) if study == "alone" else (WHOLE, word + repair)
-            found = (interval(paired(studies[study], preset, have, lack, m)) for m in worth)
-            cells += [points(f) or "–" for f in found]
-        lines.append(_line(cells))
+    for repair in within:
+        left_out = " (left out)" if repair in LEFT_OUT else ""
+        cells = (side.get(repair, ["–"] * len(worth)) for side in sides.values())
+        lines.append(_line([repair + left_out, *chain.from_iterable(cells)]))
     return "\n".join(lines)
+
+
+def _worth(content: dict[str, Any], preset: str, measures: Iterable[str]) -> dict[str, list[str]]:
+    """By repair, the points it is worth in each measure: with it, less without it."""
+    out = {}
+    for variant in _rows_of(content).get(preset, []):
+        word, _, repair = variant.partition(" ")
+        pair = {"without": (WHOLE, variant), "with": (variant, WHOLE)}.get(word)
+        if pair:
+            found = (interval(paired(content, preset, *pair, m)) for m in measures)
+            out[repair] = [points(f) or "–" for f in found]
+    return out
 
 
 def points(found: Interval, digits: int = 1) -> str:
@@ -241,7 +245,8 @@ _RULE = (
 
 _REPAIRS = (
     "In points, with 95% intervals: in `repaired`, the preset less what is left of it when the one "
-    "repair is put back; in `paper`, what the one repair alone adds to the printed network."
+    "repair is put back, or what one that was left out would add to it; in `paper`, what the one "
+    "repair alone adds to the printed network."
 )
 
 

@@ -74,14 +74,14 @@ def weights(preset: str) -> dict[str, Changes]:
     """Figure 11 for a preset: one γ at a time, from a third of its own value to 5/3 of it or so.
 
     The paper's values are those printed; another preset's are as many times its own weight. γ1
-    weighs what guides α, which in `repaired` is the map and not Eq. 8.
+    weighs what guides α, which in `repaired` holds it off foreign pixels and is not Eq. 8.
     """
     own = Objective.preset(preset)
     out = {}
     for name, (weight, values) in GAMMAS.items():
         printed = getattr(Objective(), weight)
-        if name == "gamma1" and own.map_weight:
-            weight = "map_weight"
+        if name == "gamma1" and own.avoid_weight:
+            weight = "avoid_weight"
         for value in values:
             scaled = round(value * getattr(own, weight) / printed, 4)
             out[f"{name}-{scaled:g}"] = {"objective": {weight: scaled}}
