@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,12 @@ from PIL import Image
 
 from w3an_lite import W3AN
 from w3an_lite.data.synthetic import synthped
+from w3an_lite.report import format_repairs
+from w3an_lite.studies import read_study, scores
+from w3an_lite.trials import summary
 
 README = Path(__file__).parents[1] / "README.md"
+RESULTS = README.parent / "notebooks" / "results"
 
 
 def blocks(heading: str | None = None) -> list[str]:
@@ -69,3 +74,99 @@ def test_three_cases_of_ones_own(
 
 def test_every_block_is_run() -> None:
     assert len(blocks()) == 1 + len(blocks("In your own experiment"))
+
+
+def cell(found: dict[str, Any], spread: bool = True) -> str:
+    """Mean and standard deviation as the README writes them."""
+    about = f" ± {found['spread']:.3f}" if spread else ""
+    return f"{found['mean']:.3f}{about}".replace("-", "−")
+
+
+def table(heading: str) -> list[str]:
+    """The lines of the table whose first line begins like this, without head and rule."""
+    lines = README.read_text(encoding="utf-8").splitlines()
+    (first,) = (i for i, line in enumerate(lines) if line.startswith(heading))
+    last = next(i for i in range(first, len(lines)) if not lines[i].startswith("|"))
+    return lines[first + 2 : last]
+
+
+def of(file: str, preset: str, variant: str, measure: str) -> dict[str, Any]:
+    return summary(list(scores(read_study(RESULTS / file), preset, variant, measure).values()))
+
+
+def test_the_demonstration_is_the_one_that_is_kept() -> None:
+    found = json.loads((RESULTS / "three_seeds.json").read_text(encoding="utf-8"))
+    measures = {
+        "rank-1": "rank1",
+        "mAP": "mAP",
+        "Spearman of β with visibility": "spearman_beta_visibility",
+        "area under the curve, clear against covered frames": "auc_beta_occlusion",
+        "share of α on the person": "alpha_inside",
+        "maximum of α on the person": "alpha_pointing",
+    }
+    lines = table("| | repaired | paper | mean pooling |")
+    assert len(lines) == len(measures)
+    for line, (said, measure) in zip(lines, measures.items(), strict=True):
+        assert line.startswith(f"| {said}")
+        own = [cell(found[name][measure]) for name in ("repaired", "paper", "mean_pool")]
+        assert line.endswith(" | " + " | ".join(own) + " |")
+    assert f"({cell(found['repaired']['person_area'], False)} of the picture)" in lines[4]
+
+
+LONG = {
+    "repaired": ("medium/table5.json", "repaired", "W3AN"),
+    "without the spatial part": ("medium/table5.json", "repaired", "WAN"),
+    "mean pooling, trained alike": (
+        "medium/baselines.json",
+        "repaired",
+        "mean pooling trained alike",
+    ),
+    "paper": ("medium/alone.json", "paper", "W3AN"),
+    "paper, the four repairs of its graph made": (
+        "medium/alone.json",
+        "paper",
+        "with all four of the graph",
+    ),
+    "paper, an average weighted by β in place of the graph": (
+        "medium/alone.json",
+        "paper",
+        "W3WAN",
+    ),
+}
+
+
+def test_the_long_training_is_the_one_that_is_kept() -> None:
+    lines = table("| | seeds | rank-1 | mAP | Spearman(β, visibility) |")
+    assert len(lines) == len(LONG)
+    for line, (said, row) in zip(lines, LONG.items(), strict=True):
+        seeds = len(of(*row, "mAP")["seeds"])
+        measures = ("rank1", "mAP", "spearman_beta_visibility", "alpha_pointing")
+        own = [cell(of(*row, measure)) for measure in measures]
+        if said.startswith("mean pooling"):
+            own[2] = "–"  # its β weighs nothing
+        assert line.startswith(f"| {said} | {seeds} | " + " | ".join(own))
+    parts = [of(*LONG["repaired"], f"alpha_pointing_{kind}") for kind in ("clear", "covered")]
+    clear, covered = (cell(part, False) for part in parts)
+    assert lines[0].endswith(f" (clear frames {clear}, covered {covered}) |")
+
+
+def test_table_5_is_the_one_that_is_kept() -> None:
+    lines = table("| | `paper` mAP | Spearman | `repaired` mAP | Spearman |")
+    study = read_study(RESULTS / "table5.json")
+    variants = list(dict.fromkeys(row["variant"] for row in study["rows"]))
+    assert len(lines) == len(variants)
+    for line, variant in zip(lines, variants, strict=True):
+        own = []
+        for preset in ("paper", "repaired"):
+            beta = list(scores(study, preset, variant, "spearman_beta_visibility").values())
+            own += [cell(of("table5.json", preset, variant, "mAP"))]
+            own += [cell(summary(beta), False) if beta else "–"]
+        assert line.endswith(" | " + " | ".join(own) + " |")
+
+
+def test_what_each_repair_is_worth_is_what_the_report_says() -> None:
+    studies = {name: read_study(RESULTS / f"{name}.json") for name in ("repairs", "alone")}
+    said = [line.split(" | ") for line in format_repairs(studies).splitlines()[2:]]
+    assert table("| repair | in `repaired`: mAP |") == [
+        " | ".join([*cells[:3], *cells[4:6]]) + " |" for cells in said
+    ]

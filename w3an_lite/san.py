@@ -78,7 +78,7 @@ def attention_to_map(alpha: Tensor, target: Tensor, eps: float = 1e-8) -> Tensor
 
 
 def avoid_foreign(alpha: Tensor, foreign: Tensor, eps: float = 1e-4) -> Tensor:
-    """Repair: α must not lie on pixels that were pasted in from another frame in training.
+    """Repair: α must not lie on pixels that came from another frame in training.
 
     -log of the mass of α `[B, T, M, h, w]` on what is left; foreign `[B, T, H, W]` is brought to
     h×w by area. Mean over frames and channels; 0 when nothing is foreign.

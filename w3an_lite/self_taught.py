@@ -55,8 +55,8 @@ def self_taught(
     """A copy of `model` that has learned from the tracks of one film, in test mode.
 
     tracks: what `read_mot` gave, whole. A step takes `each` clips of a track and of up to
-    `people` - 1 others that are in the film at the same time; crops, flips, foreign surroundings
-    and pasting as in `repaired`; Adam with a rate that falls from `lr` to 0. Batch norm keeps the
+    `people` - 1 others that are in the film at the same time; crops, flips, exchanged surroundings
+    and pasted occluders; Adam with a rate that falls from `lr` to 0. Batch norm keeps the
     statistics it came with (`adapt.adapted` goes first).
 
     DataError when no two tracks are seen at once, or a track has no frame numbers.
