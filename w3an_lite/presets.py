@@ -43,8 +43,8 @@ REPAIRED = (
     "α off foreign pixels",
     "exchanged surroundings",
 )
-"""The repairs of `repaired`: each pays in one measure at least, and none left out does so beside
-them (`experiment repairs`)."""
+"""The repairs of `repaired`. What each is worth there, and what each of the others would be, is
+measured by `experiment repairs`."""
 
 
 def merged(*some: Changes) -> Changes:
