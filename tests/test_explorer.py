@@ -24,10 +24,11 @@ def tracklet(identity: int = 1, camera: int = 1, frames: int = 7) -> Tracklet:
     return Tracklet(ArrayFrames(pixels), identity, camera, f"{identity}/{camera}")
 
 
-def small(attributes: int = 67) -> W3AN:
+def small(attributes: int = 67, scores: str = "channel") -> W3AN:
     torch.manual_seed(0)
     options = {"backbone": "narrow", "trunk": {"width": 2}, "size": (32, 16), "clip_length": 4}
-    return W3AN.preset("repaired", 3, attributes=attributes, **options).eval()
+    options |= {"attributes": attributes, "scores": scores}
+    return W3AN.preset("repaired", 3, **options).eval()
 
 
 @pytest.fixture
@@ -100,7 +101,10 @@ def test_every_layer_is_drawn_and_named(live: Live) -> None:
         pictures.add(bytes(live.picture.value))
     assert len(pictures) >= 5  # of a model that was never trained, some maps may be alike
     assert NAMES[-1] in live.text
-    assert "the same in every channel" in live.set(layer="α, one channel", channel=3)
+    one = {"layer": "α, one channel", "channel": 3}
+    assert "Layer: α of channel 3." in live.set(**one)
+    shared = explore(small(scores="shared"), tracklet())
+    assert "Layer: α of channel 3, the same in every channel." in shared.set(**one)
 
 
 def test_the_safe_colours_and_the_opacity_change_the_picture(live: Live) -> None:
