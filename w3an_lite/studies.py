@@ -84,9 +84,7 @@ def _baselines(preset: str) -> dict[str, Row]:
 BOTH = ("paper", "repaired")
 STUDIES: dict[str, Study] = {
     "table5": Study("Table 5: each part taken away or exchanged", BOTH, _table5),
-    "repairs": Study(
-        "Each repair put back, and each left out added, one at a time", ("repaired",), _repairs
-    ),
+    "repairs": Study("Each repair put back, or added", ("repaired",), _repairs),
     "alone": Study(
         "Each repair made alone",
         ("paper",),
