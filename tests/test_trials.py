@@ -105,7 +105,9 @@ def test_only_what_changes_something_is_a_departure() -> None:
     assert departures("paper", {"model": {"neighbours": 4}}, {}) == {}
     assert departures("paper", {"objective": {"map_weight": 0.0}}, SMALL) == {}
     assert departures("paper", {"labels": {"without": ["shoes"]}}, SMALL) != {}
-    assert departures("repaired", {"recipe": {"paste": 0.0}}, SMALL) == {"recipe": {"paste": 0.0}}
+    assert departures("repaired", {"recipe": {"surround": 0.0}}, SMALL) == {
+        "recipe": {"surround": 0.0}
+    }
 
 
 def test_workers_end_when_the_one_that_began_them_is_killed() -> None:
