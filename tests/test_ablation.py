@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from w3an_lite.ablation import ALIKE, GRAPH, LEFT_OUT, NEEDS, added, alone, put_back
+from w3an_lite.ablation import ALIKE, GRAPH, LEFT_OUT, NEEDS, added, alone, departures, put_back
 from w3an_lite.losses import Objective
 from w3an_lite.model import W3AN
-from w3an_lite.presets import PRESETS, REPAIRED, REPAIRS, merged
+from w3an_lite.presets import PRESETS, REPAIRED, REPAIRS, SMALL, merged
 from w3an_lite.recipe import Recipe
 
 TINY = {"backbone": "narrow", "trunk": {"width": 2}, "size": (32, 16), "clip_length": 3}
@@ -79,3 +79,16 @@ def test_mean_pooling_trained_alike_takes_the_repaired_arguments() -> None:
     for part, arguments in ALIKE.items():
         for argument, value in arguments.items():
             assert PRESETS["repaired"][part][argument] == value
+
+
+def test_only_what_changes_something_is_a_departure() -> None:
+    assert departures("repaired", {"model": {"neighbours": 3}}, SMALL) == {}
+    assert departures("repaired", {"model": {"neighbours": 4}}, SMALL) == {
+        "model": {"neighbours": 4}
+    }
+    assert departures("paper", {"model": {"neighbours": 4}}, {}) == {}
+    assert departures("paper", {"objective": {"map_weight": 0.0}}, SMALL) == {}
+    assert departures("paper", {"labels": {"without": ["shoes"]}}, SMALL) != {}
+    assert departures("repaired", {"recipe": {"surround": 0.0}}, SMALL) == {
+        "recipe": {"surround": 0.0}
+    }

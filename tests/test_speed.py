@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from w3an_lite import speed as module
+from w3an_lite.attention_lstm import AttentionLSTM
+from w3an_lite.attention_pyramid import AttentionPyramid
 from w3an_lite.data.sampling import Batches
-from w3an_lite.data.tracklet import Tracklet
+from w3an_lite.data.tracklet import Clips, Tracklet
 from w3an_lite.distributed import Ranks
 from w3an_lite.losses import Objective
 from w3an_lite.model import W3AN
@@ -127,6 +130,48 @@ def test_a_step_waits_for_nothing(
         assert asked == ["__bool__"]
     run.collect()
     assert len(run.rows) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"degree": "weighted", "residual": True, "readout": "beta", "last_activation": False},
+        {"scores": "shared", "slots": False, "map_form": "evidence", "heads_on": "both"},
+        {"keep": 0.5},
+        {"temporal": False, "graph": False},
+        {"spatial": AttentionPyramid},
+        {"spatial": AttentionLSTM},
+    ],
+)
+def test_a_step_leaves_no_tensor_on_the_cpu(
+    changes: dict[str, Any], tiny: Build, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a pretended GPU: PyTorch's fake tensors have shape, type and device but no values, so a
+    tensor left on the CPU is an error, and so is asking for a value. Only the backward pass needs
+    a real one; here every gradient is as its weight."""
+    people, device = crowd(8), torch.device("cuda", 0)
+    clips, names = Batches(people, 8, 4, 3)[0]
+    plain = torch.Generator
+    monkeypatch.setattr(torch, "Generator", lambda device: plain())
+    monkeypatch.setattr(torch.nn.Module, "to", lambda self, *a, **k: self)
+    with FakeTensorMode() as fake:
+        with device:
+            model = tiny(identities=8, clip_identity=True, **changes)
+        there = [fake.from_tensor(x) if isinstance(x, Tensor) else x for x in clips]
+        speed = Speed(compile=False, autocast=False, fused=False).on(device, Ranks())
+        run = _steps(model, people, device, speed)
+
+        def backward(loss: Tensor) -> None:
+            assert loss.device == device
+            for weight in model.parameters():
+                weight.grad = weight.detach().clone()
+
+        monkeypatch.setattr(Tensor, "backward", backward)
+        run.step(0, 0, 2, Batch(Clips(*there), names))
+        assert run.pending[0].values.device == device
+        with pytest.raises(RuntimeError, match="cpu"):
+            torch.ones(2, device=device) + torch.ones(2)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

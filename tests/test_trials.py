@@ -15,7 +15,7 @@ import pytest
 from w3an_lite import trials
 from w3an_lite.data.attributes import GROUPS
 from w3an_lite.presets import SMALL
-from w3an_lite.trials import Setting, Trial, departures, jobs_there_are, measure, measure_all
+from w3an_lite.trials import Setting, Trial, jobs_there_are, measure, measure_all
 from w3an_lite.variants import TABLE5
 
 BASE = {
@@ -95,19 +95,6 @@ def test_side_by_side_gives_the_same(tmp_path: Path) -> None:
     beside = measure_all(two, tmp_path / "beside", TINY, jobs=2, progress=False)
     assert str(beside) == str(alone)  # nan equals nan
     assert jobs_there_are(1) >= jobs_there_are(1000) == 1
-
-
-def test_only_what_changes_something_is_a_departure() -> None:
-    assert departures("repaired", {"model": {"neighbours": 3}}, SMALL) == {}
-    assert departures("repaired", {"model": {"neighbours": 4}}, SMALL) == {
-        "model": {"neighbours": 4}
-    }
-    assert departures("paper", {"model": {"neighbours": 4}}, {}) == {}
-    assert departures("paper", {"objective": {"map_weight": 0.0}}, SMALL) == {}
-    assert departures("paper", {"labels": {"without": ["shoes"]}}, SMALL) != {}
-    assert departures("repaired", {"recipe": {"surround": 0.0}}, SMALL) == {
-        "recipe": {"surround": 0.0}
-    }
 
 
 def test_workers_end_when_the_one_that_began_them_is_killed() -> None:

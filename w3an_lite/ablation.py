@@ -1,13 +1,14 @@
-"""Repairs made and unmade: one put back in `repaired`, added to it, or made alone in `paper`."""
+"""Repairs put back in `repaired`, added to it, made alone in `paper`; what of a change counts."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from .losses import Objective
 from .model import W3AN
-from .presets import REPAIRED, REPAIRS, Changes, merged
+from .presets import PRESETS, REPAIRED, REPAIRS, Changes, merged
 from .recipe import Recipe
 
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -15,7 +16,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "α off foreign pixels": ("exchanged surroundings", "pasted occluders"),
     "α to the map": ("α free of Eq. 8",),
 }
-"""The repairs that have nothing to work on without one of these, or stand in place of Eq. 8."""
+"""One of these must be there for a repair: covered frames to order β by, foreign pixels to keep α
+off, the place of Eq. 8 for the map to take."""
 
 GRAPH = ("degree from Ã", "linear last layer", "residual graph", "β-weighted readout")
 """The repairs of Eq. 12-15."""
@@ -27,13 +29,31 @@ ALIKE = merged(REPAIRS["clip identity"], REPAIRS["exchanged surroundings"])
 """Mean pooling with everything of `repaired` that is no attention and no graph."""
 
 
+def defaults(part: str) -> dict[str, Any]:
+    """The arguments of `W3AN`, `Objective` or `Recipe` in the paper, which are their defaults; the
+    data ("labels") have none."""
+    owners: dict[str, Callable[..., Any]] = {"model": W3AN, "objective": Objective}
+    owners["recipe"] = Recipe
+    known = inspect.signature(owners[part]).parameters if part in owners else {}
+    return {name: parameter.default for name, parameter in known.items()}
+
+
+def departures(preset: str, changes: Changes, base: Changes) -> Changes:
+    """Those of `changes` that change anything, given what the preset and the base already say."""
+    out: Changes = {}
+    for part, values in changes.items():
+        now = {**defaults(part), **PRESETS[preset].get(part, {}), **base.get(part, {})}
+        out[part] = {k: v for k, v in values.items() if k not in now or now[k] != v}
+    return _short(out)
+
+
 def put_back(*names: str) -> Changes:
     """What takes these repairs out of `repaired`, with those that cannot be without them."""
     left = [name for name in REPAIRED if name not in names]
     idle = [name for name in left if name in NEEDS and not {*NEEDS[name]} & {*left}]
     return _short(
         {
-            part: {argument: _printed(part, argument) for argument in arguments}
+            part: {argument: defaults(part)[argument] for argument in arguments}
             for part, arguments in merged(*(REPAIRS[n] for n in [*names, *idle])).items()
         }
     )
@@ -53,12 +73,6 @@ def _made(names: Iterable[str], there: Iterable[str]) -> Changes:
     have = {*names, *there}
     needed = [NEEDS[name][0] for name in names if name in NEEDS and not {*NEEDS[name]} & have]
     return _short(merged(*(REPAIRS[name] for name in [*names, *needed])))
-
-
-def _printed(part: str, argument: str) -> object:
-    """An argument of `W3AN`, `Objective` or `Recipe` in the paper, which is its default."""
-    owner = {"model": W3AN, "objective": Objective, "recipe": Recipe}[part]
-    return inspect.signature(owner).parameters[argument].default
 
 
 def _short(changes: Changes) -> Changes:

@@ -83,7 +83,8 @@ class Run:
         return f"; {self.out / LAST} holds the last good state"
 
     def step(self, epoch: int, step: int, steps: int, batch: Batch) -> None:
-        """One step of gradient descent. Nothing here waits for the device."""
+        """One step of gradient descent. Nothing here waits for the device, except that the control
+        of `guide_by="noise"` reads its seed from the frames."""
         device, clips = self.model.device, batch.clips
         rate = self.recipe.rate(epoch, step / steps)
         for group in self.optimiser.param_groups:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .ablation import ALIKE, GRAPH, LEFT_OUT, added, alone, put_back
+from .ablation import ALIKE, GRAPH, LEFT_OUT, added, alone, departures, put_back
 from .files import replacing, write_rows
 from .losses import Objective
 from .presets import REPAIRED, REPAIRS, Changes
@@ -19,7 +19,6 @@ from .trials import (
     Measured,
     Setting,
     Trial,
-    departures,
     fingerprint,
     measure_all,
     plain,

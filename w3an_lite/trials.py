@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
 import os
@@ -27,11 +26,8 @@ from .data.synthetic import synthped
 from .data.tracklet import Split
 from .experiments import attend, fit_variant, search
 from .files import replacing
-from .losses import Objective
-from .model import W3AN
 from .presets import PRESETS, SMALL, Changes
 from .provenance import command, revision
-from .recipe import Recipe
 from .variants import without_groups
 
 CMC = 20
@@ -97,21 +93,6 @@ def _drawn(identities: int, test_identities: int, seed: int) -> Split:
     return synthped(
         identities, test_identities, seed=seed, occlusion="mixed", test_occlusion="heavy"
     )
-
-
-def departures(preset: str, changes: Changes, base: Changes) -> Changes:
-    """Those of `changes` that change anything, given what the preset and the base already say."""
-    owners: dict[str, Callable[..., Any]] = {"model": W3AN, "objective": Objective}
-    owners["recipe"] = Recipe
-    out: Changes = {}
-    for part, values in changes.items():
-        known = inspect.signature(owners[part]).parameters if part in owners else {}
-        now = {name: parameter.default for name, parameter in known.items()}
-        now.update({**PRESETS[preset].get(part, {}), **base.get(part, {})})
-        left = {k: v for k, v in values.items() if k not in now or now[k] != v}
-        if left:
-            out[part] = left
-    return out
 
 
 def asked_of(trial: Trial, setting: Setting, device: str = "cpu") -> dict[str, Any]:
