@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from w3an_lite import reading
 from w3an_lite.data.pack import pack
 from w3an_lite.data.sampling import Batches
 from w3an_lite.data.store import open_store
@@ -156,3 +158,61 @@ def test_held_frames_train_alike(crowd: Crowd, tiny: Callable[..., W3AN]) -> Non
         for hold in (None, True)
     ]
     assert rows[0] == rows[1]
+
+
+def test_a_batch_is_handed_to_the_stream_of_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not to that of the current device, which `--device cuda:1` leaves at 0."""
+    asked: list[torch.device] = []
+
+    class Stream:
+        def wait_event(self, event: object) -> None:
+            assert event == "copied"
+
+    def current_stream(device: torch.device) -> Stream:
+        asked.append(device)
+        return Stream()
+
+    monkeypatch.setattr(torch.cuda, "current_stream", current_stream)
+    second, lost = torch.device("cuda", 1), DataError("lost")
+    assert reading._handed_over(3, lost, "copied", second) == (3, lost)  # type: ignore[arg-type]
+    assert asked == [second]
+
+
+def test_what_a_gpu_keeps_for_later_counts_as_free(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people, free = crowd(2), [0]
+    needed = reading.held_bytes(people, (8, 8))
+    assert needed == sum(map(len, people)) * 3 * 8 * 8
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: free.append(reading.ROOM + needed))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free[-1], 0))
+    assert fits(people, (8, 8), torch.device("cuda", 0))
+    assert not fits(people, (16, 8), torch.device("cuda", 0))
+
+
+def test_files_that_a_gpu_does_not_decode_are_left_to_the_cpu(
+    crowd: Crowd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no decoder")
+
+    pack(Split("s", crowd(2)), tmp_path / "s", None, "jpeg")
+    frames, gpu = open_store(tmp_path / "s").train[0].frames, torch.device("cuda", 0)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: Mock())
+    monkeypatch.setattr("torchvision.io.decode_jpeg", broken)
+    assert reading._decode_there(frames, None, gpu) is None
+    assert "decoded on the CPU, since the GPU does not (no decoder)" in caplog.text
+    assert reading._decode_there(crowd(1)[0].frames, None, gpu) is None
+
+
+def test_too_little_shared_memory_is_said_before_a_worker_begins(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    batches = Batches(crowd(4), 4, 2, 3, (512, 256))
+    monkeypatch.setattr(reading, "SHARED", tmp_path)
+    monkeypatch.setattr(reading.shutil, "disk_usage", lambda _: Mock(free=2**20))
+    message = rf"8 workers need 72 MiB of shared memory, {tmp_path} has 1 MiB free; .*--shm-size"
+    with pytest.raises(ValueError, match=message):
+        read_ahead(batches, range(1), CPU, workers=8)
+    monkeypatch.setattr(reading, "SHARED", tmp_path / "none")
+    reading.check_shared(batches, 8)

@@ -49,14 +49,20 @@ def test_what_is_on_where() -> None:
 def test_settings_come_back(tiny: Build) -> None:
     model = tiny()
     asked = Speed(tf32=True, benchmark=True, compile=True)
-    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
+    cudnn = torch.backends.cudnn
+    before = torch.get_float32_matmul_precision(), cudnn.benchmark, cudnn.allow_tf32
     with pytest.raises(KeyError), asked.applied(model.backbone, None):  # noqa: PT012
         assert torch.get_float32_matmul_precision() == "high"
-        assert torch.backends.cudnn.benchmark
+        assert cudnn.benchmark
+        assert cudnn.allow_tf32
         assert model.backbone._compiled_call_impl is not None
         raise KeyError
-    assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark) == before
+    after = torch.get_float32_matmul_precision(), cudnn.benchmark, cudnn.allow_tf32
+    assert after == before
     assert model.backbone._compiled_call_impl is None
+    with Speed(tf32=False).applied(None):  # cuDNN itself would round
+        assert not cudnn.allow_tf32
+    assert cudnn.allow_tf32 == before[2]
     with Speed().applied(model.backbone):
         assert model.backbone._compiled_call_impl is None
 
@@ -74,6 +80,31 @@ def test_compiled_parts_train_alike(
     for a, b in zip(rows, again, strict=True):
         assert b == pytest.approx(a, rel=1e-4, abs=1e-6)
     torch.testing.assert_close(two.state_dict(), one.state_dict(), rtol=1e-4, atol=1e-6)
+
+
+def test_an_evaluation_compiles_nothing(
+    tiny: Build, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BACKEND", "eager")
+    model, seen = tiny(identities=8), []
+
+    def judge(judged: W3AN) -> dict[str, float]:
+        seen.append(judged.backbone._compiled_call_impl)
+        return {"protocol": "none", "rank1": 0.0, "mAP": 0.0}
+
+    def look(*_: Any) -> None:
+        seen.append("step" if model.backbone._compiled_call_impl else "plain step")
+
+    handle = model.heads.register_forward_hook(look)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        train(
+            model, crowd(8), None, RECIPE, progress=False, speed=Speed(compile=True), judge=judge,
+            evaluate_every=1,
+        )  # fmt: skip
+    handle.remove()
+    assert seen == ["step", "step", None] * 2
+    assert model.backbone._compiled_call_impl is None
 
 
 def test_autocast_keeps_the_losses_in_float32(tiny: Build, crowd: Crowd) -> None:

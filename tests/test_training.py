@@ -21,6 +21,7 @@ from w3an_lite.files import load_plain, read_rows
 from w3an_lite.losses import Objective
 from w3an_lite.model import W3AN, W3ANOutput
 from w3an_lite.presets import PRESETS, SMALL
+from w3an_lite.speed import Speed
 from w3an_lite.training import Recipe, Stopped, train
 
 Build = Callable[..., W3AN]
@@ -388,6 +389,24 @@ def test_resuming_with_other_settings_is_refused(
             resume=True,
         )
     assert (stopped / "last.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+@pytest.mark.parametrize("before", [True, False])
+def test_resuming_fuses_the_step_or_not_as_asked_now(
+    tiny: Build, crowd: Crowd, tmp_path: Path, optimiser: str, before: bool
+) -> None:
+    def fused() -> bool:
+        return bool(load_plain(tmp_path / "last.pt")["optimiser"]["param_groups"][0]["fused"])
+
+    people, recipe = crowd(8), dataclasses.replace(QUICK, optimiser=optimiser)
+    stop = At.call(2, interrupt)
+    with pytest.raises(Stopped):
+        go(tiny(identities=8), people, stop, recipe, tmp_path, speed=Speed(fused=before))
+    assert fused() is before
+    asked = Speed(fused=not before)
+    go(tiny(identities=8), people, Objective(), recipe, tmp_path, resume=True, speed=asked)
+    assert fused() is not before
 
 
 def test_resuming_with_more_workers_is_allowed(tiny: Build, crowd: Crowd, stopped: Path) -> None:

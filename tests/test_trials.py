@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -95,6 +96,39 @@ def test_side_by_side_gives_the_same(tmp_path: Path) -> None:
     beside = measure_all(two, tmp_path / "beside", TINY, jobs=2, progress=False)
     assert str(beside) == str(alone)  # nan equals nan
     assert jobs_there_are(1) >= jobs_there_are(1000) == 1
+
+
+def test_a_worker_keeps_its_device_and_begins_nothing_after_ctrl_c(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(trials, "HERE", {"device": "cpu", "stopped": False})
+    monkeypatch.setattr(trials, "end_with_parent", lambda: None)
+    devices: SimpleQueue[str] = SimpleQueue()
+    for device in ("cuda:0", "cuda:1"):
+        devices.put(device)
+    asked = []
+
+    def stopped(*arguments: Any) -> None:
+        asked.append(arguments[-1])
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(trials, "measure", stopped)
+    for device in ("cuda:0", "cuda:1"):
+        trials.begin_worker(devices)
+        assert trials.HERE["device"] == device
+    trial = Trial("repaired", "repaired", 0)
+    trials._measure_here(trial, tmp_path, TINY)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            trials._measure_here(trial, tmp_path, TINY)
+    assert asked == ["cuda:1", "cuda:1"]
+
+
+@pytest.mark.parametrize("epochs", [0, -1])
+def test_no_epochs_are_not_the_presets_own(epochs: int) -> None:
+    with pytest.raises(ValueError, match=f"epochs is {epochs}; train for at least 1"):
+        replace(TINY, epochs=epochs)
 
 
 def test_workers_end_when_the_one_that_began_them_is_killed() -> None:

@@ -17,7 +17,7 @@ from .distributed import Ranks
 from .inference import embed_tracklets
 from .losses import Objective
 from .model import W3AN
-from .reading import Steps, fits, read_ahead
+from .reading import Steps, check_shared, fits, held_bytes, read_ahead
 from .recipe import Recipe
 from .run import Run
 from .runlog import RunLog
@@ -60,15 +60,20 @@ def dry_run(
     reading = time.perf_counter() - start
     if isinstance(first, DataError):
         raise first
-    seconds, run = _step(model, batches, objective, recipe, device, speed)
-    lines.append(Line("memory", _memory(device)))
+    each = recipe.batch * model.clip_length
     hold = fits(split.train, recipe.load_size, device) if speed.hold is None else speed.hold
+    if not hold and recipe.workers:
+        check_shared(batches, recipe.workers)
+    held = held_bytes(split.train, recipe.load_size) if hold else 0
+    seconds, run = _step(model, batches, objective, recipe, device, speed)
+    lines.append(Line("memory", _memory(device, held)))
+    loading = 0.0
     if hold:
-        reading = 0.0
-        lines.append(Line("frames", "all on the device"))
+        loading, reading = sum(map(len, split.train)) * reading / each, 0.0
+        found = f"all on the device: {_size(held)}, read in {_long(loading)} or less"
+        lines.append(Line("frames", found))
     elif recipe.workers:
         reading = max(0.0, reading / recipe.workers - seconds)  # what workers do not hide
-    each = recipe.batch * model.clip_length
     lines.append(Line("one step", f"{seconds:.3g} s and {reading:.2g} s of reading, {each} frames"))
     lines.append(Line("disk", _disk(run, out, repeats)))
     epochs = range(1, recipe.epochs + 1)
@@ -78,7 +83,7 @@ def dry_run(
     evaluation = _evaluation(model, [*split.query, *split.gallery])
     lines.append(Line("one evaluation", f"{_long(evaluation)}, {times} in all, {split.name}"))
     steps = recipe.epochs * len(batches)
-    total = repeats * (steps * (seconds + reading) + times * evaluation)
+    total = repeats * (loading + steps * (seconds + reading) + times * evaluation)
     runs = f"{repeats} runs of " if repeats > 1 else ""
     lines.append(Line("total", f"{_long(total)}: {runs}{recipe.epochs} epochs, {steps:,} steps"))
     return lines
@@ -143,11 +148,13 @@ def _step(
     return seconds, run
 
 
-def _memory(device: torch.device) -> str:
+def _memory(device: torch.device, held: int) -> str:
+    """The most that a step took, and `held` bytes of frames that lie beside it."""
     if device.type == "cuda":
         total = torch.cuda.get_device_properties(device).total_memory
         name = torch.cuda.get_device_name(device)
-        return f"{_size(torch.cuda.max_memory_allocated(device))} of {_size(total)} of {name}"
+        most = torch.cuda.max_memory_allocated(device) + held
+        return f"{_size(most)} of {_size(total)} of {name}"
     try:
         import resource
     except ImportError:  # Windows
@@ -177,6 +184,8 @@ def _disk(run: Run, out: Path, repeats: int) -> str:
 def _evaluation(model: W3AN, tracklets: Sequence[Tracklet]) -> float:
     both = list({id(t): t for t in tracklets}.values())
     some = both[:32]
+    if model.device.type == "cuda":
+        embed_tracklets(model, some)  # the first time loads what the GPU computes with
     start = time.perf_counter()
     embed_tracklets(model, some)
     return (time.perf_counter() - start) * len(both) / len(some)

@@ -6,9 +6,11 @@ Frames that fit lie on the device from the start; then a batch is a gather, and 
 from __future__ import annotations
 
 import logging
+import shutil
 import signal
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,15 +22,17 @@ from tqdm.auto import tqdm
 
 from .data.sampling import Batches, load_clips
 from .data.store import StoreFrames
-from .data.tracklet import Clips, DataError, Size, Tracklet
+from .data.tracklet import Clips, DataError, Frames, Size, Tracklet
 from .distributed import Ranks
 
 log = logging.getLogger(__name__)
 
 ROOM = 12 * 2**30
 """Bytes of a GPU that are left to the step when frames are to lie there: the paper's takes less."""
-READ_AHEAD = 4
+READ_AHEAD = 2
 """Batches that each worker has ready."""
+SHARED = Path("/dev/shm")
+"""Where the workers of Linux hand over what they have read."""
 
 
 class Batch(NamedTuple):
@@ -58,9 +62,12 @@ class HeldFrames:
         self._data = torch.empty(
             (int(ends[-1]), *_shape(tracklets, size)), dtype=torch.uint8, device=device
         )
+        decodes = device.type == "cuda"
         for tracklet in tqdm(tracklets, desc="frames to the device", disable=not progress):
             at = self._start[id(tracklet)]
-            frames = _read_all(tracklet, size, device)
+            decoded = _decode_there(tracklet.frames, size, device) if decodes else None
+            decodes = decoded is not None  # it failed once: the rest goes the slower way
+            frames = _read_all(tracklet, size) if decoded is None else decoded
             if frames.shape[1:] != self._data.shape[1:]:
                 raise DataError(
                     f"{tracklet.name or tracklet} is {tuple(frames.shape[-2:])} (H, W), the first "
@@ -82,38 +89,42 @@ def fits(tracklets: Sequence[Tracklet], size: Size | None, device: torch.device)
     """Whether all frames fit on a GPU and leave `ROOM` for the step."""
     if device.type != "cuda":
         return False
-    needed = sum(map(len, tracklets)) * int(np.prod(_shape(tracklets, size)))
-    return needed + ROOM <= torch.cuda.mem_get_info(device)[0]
+    torch.cuda.empty_cache()  # what PyTorch keeps for later counts as taken
+    return held_bytes(tracklets, size) + ROOM <= torch.cuda.mem_get_info(device)[0]
+
+
+def held_bytes(tracklets: Sequence[Tracklet], size: Size | None) -> int:
+    """How large all frames are on the device."""
+    return sum(map(len, tracklets)) * int(np.prod(_shape(tracklets, size)))
 
 
 def _shape(tracklets: Sequence[Tracklet], size: Size | None) -> tuple[int, ...]:
     return tracklets[0].frames.read([0], size).shape[1:]
 
 
-def _read_all(tracklet: Tracklet, size: Size | None, device: torch.device) -> Tensor:
-    """Every frame of a tracklet `[n, 3, H, W]`; on the device already if it was decoded there."""
-    frames = tracklet.frames
-    if (
-        device.type == "cuda"
-        and isinstance(frames, StoreFrames)
-        and frames.store.offsets is not None
-    ):
-        try:
-            return _decode_there(frames, size, device)
-        except (ImportError, RuntimeError) as error:
-            log.info("JPEG on the CPU, since the GPU does not decode it (%s)", error)
-    return torch.from_numpy(np.ascontiguousarray(frames.read(range(len(tracklet)), size)))
+def _read_all(tracklet: Tracklet, size: Size | None) -> Tensor:
+    """Every frame of a tracklet `[n, 3, H, W]`."""
+    return torch.from_numpy(np.ascontiguousarray(tracklet.frames.read(range(len(tracklet)), size)))
 
 
-def _decode_there(frames: StoreFrames, size: Size | None, device: torch.device) -> Tensor:
-    from torchvision.io import ImageReadMode, decode_jpeg
-
+def _decode_there(frames: Frames, size: Size | None, device: torch.device) -> Tensor | None:
+    """The same, decoded on the device; None where that cannot be done."""
+    offsets = frames.store.offsets if isinstance(frames, StoreFrames) else None
+    if offsets is None or not isinstance(frames, StoreFrames):
+        return None
     store = frames.store
-    assert store.offsets is not None
     first, last = (int(store.start[frames.row + i]) for i in (0, 1))
-    ends = store.offsets[first : last + 1].tolist()
+    ends = offsets[first : last + 1].tolist()
     files = [torch.from_numpy(np.array(store.data[a:b])) for a, b in pairwise(ends)]
-    images = decode_jpeg(files, mode=ImageReadMode.RGB, device=device)
+    try:
+        from torchvision.io import ImageReadMode, decode_jpeg
+
+        # the decoder writes on a stream of its own, into memory that this one may still read
+        torch.cuda.current_stream(device).synchronize()
+        images = decode_jpeg(files, mode=ImageReadMode.RGB, device=device)
+    except (ImportError, RuntimeError) as error:
+        log.warning("JPEG files are decoded on the CPU, since the GPU does not (%s)", error)
+        return None
     if size is None:
         return torch.stack(images)
     return torch.stack([_resized(image, size) for image in images])
@@ -159,9 +170,14 @@ def read_ahead(
     ranks: Ranks = Ranks(),  # noqa: B008 (it holds nothing that changes)
     held: HeldFrames | None = None,
 ) -> Iterator[tuple[int, Batch | DataError]]:
-    """(k, item k of `Steps`) with frames, identity and attributes on `device`."""
+    """(k, item k of `Steps`) with frames, identity and attributes on `device`.
+
+    ValueError when the workers have too little shared memory to hand batches over.
+    """
     gpu = device.type == "cuda"
     count = 0 if held else workers
+    if count:
+        check_shared(batches, count)
     loader = DataLoader(
         Steps(batches, ranks, held),
         batch_size=None,
@@ -174,6 +190,21 @@ def read_ahead(
     )
     numbered = zip(steps, loader, strict=True)
     return _copied_ahead(numbered, device) if gpu else numbered
+
+
+def check_shared(batches: Batches, workers: int) -> None:
+    """ValueError when what `workers` have ready does not fit into the shared memory there is."""
+    if not SHARED.is_dir():
+        return
+    frames = batches.people * batches.each * batches.clip_length
+    each = frames * int(np.prod(_shape(batches.tracklets, batches.size)))
+    needed, there = workers * READ_AHEAD * each, shutil.disk_usage(SHARED).free
+    if needed > there:
+        raise ValueError(
+            f"{workers} workers need {needed / 2**20:.0f} MiB of shared memory, {SHARED} has "
+            f"{there / 2**20:.0f} MiB free; give a container more (docker run --shm-size=2g) or "
+            "take fewer workers"
+        )
 
 
 def _undisturbed(worker: int) -> None:
@@ -193,10 +224,10 @@ def _copied_ahead(
             moved = batch if isinstance(batch, DataError) else _moved(batch, device)
             ready = stream.record_event()
         if waiting is not None:
-            yield _handed_over(*waiting)
+            yield _handed_over(*waiting, device)
         waiting = (k, moved, ready)
     if waiting is not None:
-        yield _handed_over(*waiting)
+        yield _handed_over(*waiting, device)
 
 
 def _moved(batch: Batch, device: torch.device) -> Batch:
@@ -209,9 +240,9 @@ def _moved(batch: Batch, device: torch.device) -> Batch:
 
 
 def _handed_over(
-    k: int, batch: Batch | DataError, ready: torch.cuda.Event
+    k: int, batch: Batch | DataError, ready: torch.cuda.Event, device: torch.device
 ) -> tuple[int, Batch | DataError]:
-    stream = torch.cuda.current_stream()
+    stream = torch.cuda.current_stream(device)  # else that of the current device, often another
     stream.wait_event(ready)
     if isinstance(batch, Batch):
         for tensor in (batch.clips.frames, batch.clips.identity, batch.clips.attributes):

@@ -29,7 +29,7 @@ from .model import W3AN, W3ANOutput
 from .reading import Batch
 from .recipe import Recipe
 from .runlog import RunLog
-from .speed import Speed
+from .speed import Speed, uncompiled
 
 LAST, BEST = "last.pt", "best.pt"
 Judge = Callable[[W3AN], "dict[str, Any]"]
@@ -150,7 +150,8 @@ class Run:
         """Judge the model after `epoch` epochs, in the first process; keep it if it is the best."""
         if self.ranks.first:
             best = max((scores["mAP"] for scores in self.evaluations), default=-1.0)
-            scores = {"epoch": epoch, **judge(self.model)}
+            with uncompiled(self.model.backbone, self.model.san):
+                scores = {"epoch": epoch, **judge(self.model)}
             self.evaluations.append(scores)
             self.log.evaluated(scores, len(self.rows))
             if self.out is not None and scores["mAP"] > best:
@@ -194,6 +195,11 @@ class Run:
         path = self.out / LAST
         checkpoint = read_checkpoint(path, self.settings)
         load_weights(self.model, checkpoint["model"], path)
+        groups = zip(
+            checkpoint["optimiser"]["param_groups"], self.optimiser.param_groups, strict=True
+        )
+        for saved, own in groups:
+            saved["fused"] = own["fused"]  # as asked for now; it is no part of the recipe
         self.optimiser.load_state_dict(checkpoint["optimiser"])
         self.epoch, self.first_step = checkpoint["epoch"], checkpoint["step"]
         self.rows = unpack_rows(checkpoint["rows"])

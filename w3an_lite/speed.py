@@ -22,7 +22,7 @@ class Speed:
 
     autocast: the forward pass in bfloat16 where PyTorch deems it safe; weights and losses stay
         float32, and bfloat16 has float32's range, so no loss is scaled.
-    tf32: matrix products of what is left in float32 with ten bits of mantissa.
+    tf32: products and convolutions of what is left in float32 with ten bits of mantissa.
     benchmark: cuDNN times its convolutions once and keeps the fastest.
     fused: the optimiser's step as one kernel.
     compile: `torch.compile` of the trunk and of spatial attention. Of itself with one process
@@ -58,10 +58,13 @@ class Speed:
         """Within, PyTorch is set as asked and `parts` are compiled; afterwards all is as before."""
         matrix = torch.get_float32_matmul_precision()
         benchmark = torch.backends.cudnn.benchmark
+        convolutions = torch.backends.cudnn.allow_tf32
         compiled = [part for part in parts if part is not None and self.compile]
         try:
             if self.tf32:
                 torch.set_float32_matmul_precision("high")
+            if self.tf32 is not None:  # cuDNN's own default is on
+                torch.backends.cudnn.allow_tf32 = self.tf32
             if self.benchmark:
                 torch.backends.cudnn.benchmark = True
             for part in compiled:
@@ -70,5 +73,19 @@ class Speed:
         finally:
             torch.set_float32_matmul_precision(matrix)
             torch.backends.cudnn.benchmark = benchmark
+            torch.backends.cudnn.allow_tf32 = convolutions
             for part in compiled:
                 part._compiled_call_impl = None  # type: ignore[assignment]
+
+
+@contextmanager
+def uncompiled(*parts: nn.Module | None) -> Iterator[None]:
+    """Within, compiled `parts` run as they are written: other sizes would be compiled anew."""
+    compiled = [(part, part._compiled_call_impl) for part in parts if part is not None]
+    for part, _ in compiled:
+        part._compiled_call_impl = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for part, call in compiled:
+            part._compiled_call_impl = call

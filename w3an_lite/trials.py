@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache, partial
 from hashlib import sha256
 from multiprocessing import get_context, parent_process
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
@@ -32,6 +33,8 @@ from .variants import without_groups
 
 CMC = 20
 """How many ranks of a curve are kept."""
+HERE: dict[str, Any] = {"device": "cpu", "stopped": False}
+"""Of a worker process: where it computes, and whether it was told to stop."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,10 @@ class Setting:
     protocol: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     base: Changes = field(default_factory=lambda: SMALL)
+
+    def __post_init__(self) -> None:
+        if self.epochs is not None and self.epochs < 1:
+            raise ValueError(f"epochs is {self.epochs}; train for at least 1")
 
 
 @dataclass(frozen=True)
@@ -137,7 +144,7 @@ def measure(trial: Trial, out: Path, setting: Setting, device: str = "cpu") -> M
     train = split.train
     if left_out := changes.pop("labels", {}).get("without"):
         train = without_groups(train, left_out)
-    if setting.epochs:
+    if setting.epochs is not None:
         changes["recipe"] = {**changes.get("recipe", {}), "epochs": setting.epochs}
     model, rows = fit_variant(
         trial.preset, train, trial.seed, changes, folder, resume, False, setting.base, device
@@ -163,17 +170,27 @@ def measure_all(
     jobs: int = 1,
     progress: bool = True,
 ) -> list[Measured]:
-    """Every trial in order, `jobs` at a time, on the GPUs in turn if there are any; what an
-    interrupted study finished is kept."""
-    devices = [where(i) for i in range(len(trials))]
+    """Every trial in order, `jobs` at a time, each job on a GPU of its own as long as there are
+    some left; what an interrupted study finished is kept."""
     with ExitStack() as stack:
         do: Callable[..., Iterable[Measured]] = map
+        one = partial(measure, out=out, setting=setting, device=where())
         if jobs > 1:
-            pool = ProcessPoolExecutor(jobs, get_context("spawn"), end_with_parent)
+            spawn = get_context("spawn")
+            devices = spawn.SimpleQueue()
+            for job in range(jobs):
+                devices.put(where(job))
+            pool = ProcessPoolExecutor(jobs, spawn, begin_worker, (devices,))
             do = stack.enter_context(pool).map
-        one = partial(_measure_at, out=out, setting=setting)
-        found = do(one, trials, devices)
+            one = partial(_measure_here, out=out, setting=setting)
+        found = do(one, trials)
         return list(tqdm(found, total=len(trials), desc="models", disable=not progress))
+
+
+def begin_worker(devices: SimpleQueue[str]) -> None:
+    """A worker process takes the next of these for all its trials."""
+    end_with_parent()
+    HERE["device"] = devices.get()
 
 
 def end_with_parent() -> None:
@@ -188,12 +205,19 @@ def _outlive() -> None:
         os._exit(1)
 
 
-def _measure_at(trial: Trial, device: str, out: Path, setting: Setting) -> Measured:
-    return measure(trial, out, setting, device)
+def _measure_here(trial: Trial, out: Path, setting: Setting) -> Measured:
+    """`measure` on the device of this worker, which does no more once Ctrl-C has reached it."""
+    if HERE["stopped"]:
+        raise KeyboardInterrupt
+    try:
+        return measure(trial, out, setting, HERE["device"])
+    except KeyboardInterrupt:
+        HERE["stopped"] = True
+        raise
 
 
 def where(turn: int = 0) -> str:
-    """The device that trial number `turn` runs on."""
+    """The device that job number `turn` runs on."""
     gpus = torch.cuda.device_count()
     return f"cuda:{turn % gpus}" if gpus else "cpu"
 

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from w3an_lite.data.threads import on_threads
 from w3an_lite.data.tracklet import DataError, Frames, Size, Split, Tracklet, Truth, resize
 
 KIND = "w3an-lite store"
@@ -80,7 +81,7 @@ class Store:
             frames = np.take(self.data, numbers, axis=0)
             flat = frames.reshape(-1, *frames.shape[2:])
             return resize(flat, size).reshape(*at.shape, 3, *(size or frames.shape[-2:]))
-        images = [self._decode(int(n), size) for n in numbers.ravel()]
+        images = on_threads(lambda n: self._decode(n, size), numbers.ravel().tolist())
         if any(image.shape != images[0].shape for image in images):
             raise DataError(
                 f"{self.path}: the frames read together differ in size; give a size to resize to"

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from .threads import on_threads
+
 JUNK = -1
 """Identity of a crop that is no usable person: left out of ranking altogether (MARS)."""
 DISTRACTOR = 0
@@ -97,7 +99,7 @@ class FileFrames:
     def read(
         self, indices: Sequence[int] | NDArray[np.integer], size: Size | None = None
     ) -> NDArray[np.uint8]:
-        images = [read_image(self.paths[int(i)], size) for i in indices]
+        images = on_threads(lambda i: read_image(self.paths[i], size), [int(i) for i in indices])
         odd = [i for i, image in enumerate(images) if image.shape != images[0].shape]
         if odd:
             raise DataError(
