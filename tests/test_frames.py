@@ -63,3 +63,13 @@ def test_normalise_is_torchvisions() -> None:
     expected = normalize(frames.float() / 255, list(IMAGENET_MEAN), list(IMAGENET_STD))
     torch.testing.assert_close(normalise(frames), expected)
     torch.testing.assert_close(normalise(frames.float() / 255), expected)
+
+
+@pytest.mark.parametrize("kind", [torch.int32, torch.int64, torch.bool])
+def test_whole_numbers_of_another_kind_are_refused(kind: torch.dtype) -> None:
+    frames = torch.ones(1, 3, 4, 4).to(kind)
+    for take in (normalise, lambda x: fit(x, (2, 2))):
+        with pytest.raises(ValueError, match=rf"frames are {kind}; give uint8, or float in"):
+            take(frames)
+    double = torch.rand(1, 3, 4, 4, dtype=torch.float64)
+    assert normalise(double).dtype == fit(double, (2, 2)).dtype == torch.float32

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from w3an_lite.backbone import NarrowTrunk, frozen_statistics
-from w3an_lite.frames import cut_clips, fit
+from w3an_lite.frames import cut_clips, fit, normalise
 from w3an_lite.losses import Objective, total
 from w3an_lite.model import W3AN, W3ANOutput
 from w3an_lite.presets import PRESETS, SMALL
@@ -412,3 +413,13 @@ def test_files_that_are_no_model_are_named(tiny: Build, tmp_path: Path) -> None:
         torch.save(content, path)
         with pytest.raises(ValueError, match=rf"m\.pt .*({message})"):
             W3AN.from_pretrained(path)
+
+
+def test_embed_takes_what_a_tracklet_reads(tiny: Build, crowd: Callable[..., Any]) -> None:
+    model, pixels = tiny(), crowd(1)[0].frames.read(range(4))
+    expected = model.embed(torch.from_numpy(pixels))
+    assert torch.equal(model.embed(pixels), expected)
+    torch.testing.assert_close(model.embed(pixels / 255), expected)
+    for wrong in (pixels.astype(np.float32), normalise(torch.from_numpy(pixels))):
+        with pytest.raises(ValueError, match=r"frames run from .* to .*; give uint8, or float in"):
+            model.embed(wrong)

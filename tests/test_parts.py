@@ -188,3 +188,40 @@ def test_the_random_map_is_sparse_and_of_its_frames() -> None:
     assert 0.08 < (one > 0).float().mean() < 0.12
     assert torch.equal(one, random_maps(frames, like)[0])
     assert not torch.equal(one, random_maps(frames + 0.1, like)[0])
+
+
+class Odd(nn.Module):
+    """Gives what it is told to in place of what a temporal or a graph part owes."""
+
+    channels, stride = 17, 4
+
+    def __init__(self, *given: tuple[int, ...]) -> None:
+        super().__init__()
+        self.given = [torch.ones(shape) for shape in given]
+
+    def forward(self, *_: Tensor) -> Any:
+        return self.given[0] if len(self.given) == 1 else self.given
+
+
+@pytest.mark.parametrize(
+    ("part", "shapes", "message"),
+    [
+        ("backbone", [(12, 16, 8, 4)], r"C \[4, 3, 16, 8, 4\], not \[4, 3, 17, 8, 4\]"),
+        ("temporal", [(4, 3), (4, 1)], r"β_overall \[4, 1\], not \[4\]"),
+        ("temporal", [(4, 3), ()], r"β_overall \[\], not \[4\]"),
+        ("graph", [(4, 2, 3), (4, 3, 3), (4, 3, 16), (4, 16)], r"A \[4, 2, 3\], not \[4, 3, 3\]"),
+        ("graph", [(4, 3, 3), (4, 3), (4, 3, 16), (4, 16)], r"Ã \[4, 3\], not \[4, 3, 3\]"),
+        (
+            "graph",
+            [(4, 3, 3), (4, 3, 3), (4, 3, 3), (4, 16)],
+            r"F\^g \[4, 3, 3\], not \[4, 3, 16\]",
+        ),
+        ("graph", [(4, 3, 3), (4, 3, 3), (4, 3, 16), (16,)], r"F\^v \[16\], not \[4, 16\]"),
+    ],
+)
+def test_everything_a_part_gives_is_looked_at(
+    tiny: Build, clips: Tensor, part: str, shapes: list[tuple[int, ...]], message: str
+) -> None:
+    trunk = {"trunk": {}} if part == "backbone" else {}
+    with pytest.raises(ValueError, match=rf"the {part} part gave {message}"):
+        tiny(**{part: Odd(*shapes)}, **trunk)(clips)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from w3an_lite import provenance
+from w3an_lite.data.tracklet import Tracklet
 
 
 def test_the_revision_is_a_commit_or_unknown() -> None:
@@ -28,3 +31,21 @@ def test_the_command_is_as_one_would_type_it(monkeypatch: pytest.MonkeyPatch) ->
     assert provenance.command() == "python -m w3an_lite experiment --only 'a b'"
     monkeypatch.setattr(sys, "argv", ["/bin/pytest", "tests"])
     assert provenance.command() == "pytest tests"
+
+
+def test_a_digest_of_tracklets_tells_who_they_are(crowd: Callable[..., list[Tracklet]]) -> None:
+    people = crowd(3, truth=True)
+    truth = people[0].truth
+    assert truth is not None
+    others = [
+        people[1:],
+        [replace(people[0], name="x"), *people[1:]],
+        [replace(people[0], identity=99), *people[1:]],
+        [replace(people[0], camera=99), *people[1:]],
+        [replace(people[0], attributes=None), *people[1:]],
+        [replace(people[0], truth=replace(truth, visibility=truth.visibility / 2)), *people[1:]],
+        crowd(3, truth=True, frames=7),
+    ]
+    found = {provenance.digest_of(some) for some in others}
+    assert len(found) == len(others)
+    assert provenance.digest_of(people) == provenance.digest_of(crowd(3, truth=True)) not in found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
 import socket
@@ -10,13 +11,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import torch
 from forked import PROCESSES
 
 from w3an_lite import train_command
 from w3an_lite.__main__ import main
-from w3an_lite.files import load_plain, read_rows
+from w3an_lite.data.attribute_file import attribute_rows
+from w3an_lite.data.attributes import NAMES
+from w3an_lite.data.datasets import load_dataset
+from w3an_lite.data.output import all_tracklets
+from w3an_lite.files import load_plain, read_rows, write_rows
 from w3an_lite.model import W3AN
 from w3an_lite.presets import SMALL
 
@@ -104,6 +110,55 @@ def test_a_store_gives_the_frames(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_a_store_alone_takes_no_option_of_its_data_set(run: Run, tmp_path: Path) -> None:
+    drawn(run, "mars", tmp_path / "mars")
+    pack = ("pack", "--dataset", "mars", "--root", tmp_path / "mars", "--unofficial")
+    assert run(*pack, "--out", tmp_path / "store")[0] == 0
+    train = ("train", "--store", tmp_path / "store", *QUICK, "--out", tmp_path / "out")
+    for more, message in [
+        (("--labels", "x.csv"), "--labels is of no use with --store alone"),
+        (("--test-identities", "3"), "--test-identities is of no use with --store alone"),
+        (("--unofficial",), "--unofficial is of no use with --store alone"),
+        (("--dataset", "ilids-vid"), "store holds mars(unofficial)"),
+    ]:
+        status, _, error = run(*train, *more)
+        assert status == 2
+        assert message in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_labels_that_attributes_wrote_are_taken_by_name(run: Run, tmp_path: Path) -> None:
+    """For a set whose own reader knows no labels, too, and for half of its people."""
+    root, labels = tmp_path / "set", tmp_path / "labels.csv"
+    train = drawn(run, "ilids-vid", root)
+    everyone = all_tracklets(load_dataset("ilids-vid", root, official=False))
+    rows = attribute_rows(everyone, np.full((len(everyone), len(NAMES)), 0.9))
+    write_rows(rows, labels)
+    for out, more in (("with", ("--labels", labels)), ("without", ())):
+        assert run(*train, "--split", "0", "--out", tmp_path / out, *more)[0] == 0
+    asked = [json.loads((tmp_path / out / "split-0" / "result.json").read_text())["asked"]
+             for out in ("with", "without")]  # fmt: skip
+    assert asked[0]["tracklets"] != asked[1]["tracklets"]
+    assert not same(tmp_path / "with" / "split-0", tmp_path / "without" / "split-0")
+    write_rows(rows[:-1], labels)
+    status, _, error = run(*train, "--out", tmp_path / "out", "--labels", labels)
+    assert status == 2
+    assert f"{labels} has no row for" in error
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_other_drawn_people_are_another_run(run: Run, tmp_path: Path) -> None:
+    train = ("train", *DRAWN, *QUICK, "--out", tmp_path / "out")
+    assert run(*train, "--occlusion", "none")[0] == 0
+    before = (tmp_path / "out" / "result.json").read_bytes()
+    status, _, error = run(*train, "--occlusion", "heavy", "--resume")
+    assert status == 2
+    assert "is of another run: data tracklets was" in error
+    assert (tmp_path / "out" / "result.json").read_bytes() == before
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_ten_splits_and_their_mean(run: Run, tmp_path: Path) -> None:
     train = drawn(run, "ilids-vid", tmp_path / "ilids")
     out = tmp_path / "runs"
@@ -154,6 +209,7 @@ def test_a_dry_run_says_what_it_costs_and_writes_nothing(run: Run, tmp_path: Pat
         (("--resume",), "last.pt does not exist"),
         (("--weights", "nowhere.pt"), "nowhere.pt does not exist"),
         (("--identities", "5"), "5 people to train on, a batch needs 8"),
+        (("--cameras", "1"), "none of the 2 queries is in the gallery under another camera"),
     ],
     ids=lambda part: " ".join(part) if isinstance(part, tuple) else "",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import signal
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -389,6 +391,44 @@ def test_resuming_with_other_settings_is_refused(
             resume=True,
         )
     assert (stopped / "last.pt").read_bytes() == before
+
+
+def test_resuming_with_other_tracklets_is_refused(tiny: Build, crowd: Crowd, stopped: Path) -> None:
+    others = [dataclasses.replace(t, attributes=None) for t in crowd(8)]
+    with pytest.raises(ValueError, match=r"is of another run: data tracklets was '\w{16}', now"):
+        go(tiny(identities=8), others, Objective(), QUICK, stopped, resume=True)
+
+
+def test_an_evaluation_that_fails_loses_nothing(tiny: Build, crowd: Crowd, tmp_path: Path) -> None:
+    """Training is saved before it is judged; resumed, it is judged and no step is taken again."""
+    people, model = crowd(8), tiny(identities=8)
+
+    def fails(_: W3AN) -> dict[str, Any]:
+        raise DataError("a test image is damaged")
+
+    with pytest.raises(DataError, match="damaged"):
+        go(model, people, None, QUICK, tmp_path, judge=fails, save_every=99)
+    judged = []
+
+    def judge(network: W3AN) -> dict[str, Any]:
+        judged.append(network.state_dict())
+        return {"protocol": "none", "rank1": 0.0, "mAP": 0.0}
+
+    again = tiny(identities=8, seed=3)
+    assert len(go(again, people, None, QUICK, tmp_path, resume=True, judge=judge)) == 6
+    assert len(judged) == 1
+    assert same_state(model, again)
+
+
+def test_attributes_of_ones_own_of_which_some_are_unknown(tiny: Build, crowd: Crowd) -> None:
+    own = np.array([0, 1, 1, 0, 1], np.float32)
+    for every in (1, 2, 99):
+        people = [
+            dataclasses.replace(t, attributes=own if k % every == 0 and every < 99 else None)
+            for k, t in enumerate(crowd(8))
+        ]
+        rows = go(tiny(identities=8, attributes=5), people, None, QUICK)
+        assert all(math.isfinite(row["loss"]) for row in rows)
 
 
 @pytest.mark.parametrize("optimiser", ["sgd", "adamw"])

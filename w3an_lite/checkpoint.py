@@ -37,7 +37,7 @@ def read_checkpoint(path: Path, settings: Mapping[str, Mapping[str, Any]]) -> di
             f"{FORM}; resume it with the library that wrote it, or start anew elsewhere"
         )
     for group, wanted in settings.items():
-        before = checkpoint["settings"][group]
+        before = checkpoint["settings"].get(group, wanted)  # earlier ones kept nothing of the data
         for name, value in wanted.items():
             if before.get(name) != value:
                 raise ValueError(

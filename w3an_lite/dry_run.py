@@ -53,8 +53,9 @@ def dry_run(
         raise ValueError("a dry run measures one process; start it without torchrun")
     lines = _data(split)
     batches = Batches(
-        split.train, recipe.batch, recipe.people, model.clip_length, recipe.load_size, recipe.seed
-    )
+        split.train, recipe.batch, recipe.people, model.clip_length, recipe.load_size, recipe.seed,
+        model.attributes,
+    )  # fmt: skip
     start = time.perf_counter()
     first = Steps(batches, Ranks(), None)[0]
     reading = time.perf_counter() - start

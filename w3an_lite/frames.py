@@ -14,8 +14,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 def normalise(frames: Tensor) -> Tensor:
     """uint8, or float in [0, 1], `[..., 3, H, W]` -> float by ImageNet's mean and deviation."""
-    pixels = frames.float() / 255 if frames.dtype == torch.uint8 else frames
-    return (pixels - _channels(IMAGENET_MEAN, frames)) / _channels(IMAGENET_STD, frames)
+    return (_unit(frames) - _channels(IMAGENET_MEAN, frames)) / _channels(IMAGENET_STD, frames)
 
 
 def _channels(values: tuple[float, ...], like: Tensor) -> Tensor:
@@ -23,9 +22,20 @@ def _channels(values: tuple[float, ...], like: Tensor) -> Tensor:
     return torch.cat([torch.full((1, 1, 1), value, device=like.device) for value in values])
 
 
+def _unit(frames: Tensor) -> Tensor:
+    """uint8, or float in [0, 1] -> float32 in [0, 1]; ValueError for whole numbers of any other
+    kind, of which nobody knows what is white."""
+    if frames.dtype == torch.uint8:
+        return frames.float() / 255
+    if not frames.is_floating_point():
+        raise ValueError(f"frames are {frames.dtype}; give uint8, or float in [0, 1]")
+    return frames.float()
+
+
 def fit(frames: Tensor, size: Size) -> Tensor:
-    """uint8 frames `[..., 3, H, W]` -> float in [0, 1] `[..., 3, *size]`, bilinear, antialiased."""
-    out = frames.to(torch.float32) / 255 if frames.dtype == torch.uint8 else frames
+    """Frames `[..., 3, H, W]`, uint8 or float in [0, 1] -> float in [0, 1] `[..., 3, *size]`,
+    bilinear, antialiased."""
+    out = _unit(frames)
     if out.shape[-2:] == tuple(size):
         return out
     lead = out.shape[:-3]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .backbone import frozen_statistics
@@ -192,11 +193,14 @@ class W3AN(nn.Module):
     def encode(self, frames: Tensor) -> Encoded:
         """Eq. 1-4 and 10-15 for normalised frames `[B, T, 3, H, W]`."""
         cube = self._cube(frames)
+        wanted = (*frames.shape[:2], self.backbone.channels)
+        check_part("backbone", "C", cube, (*wanted, *cube.shape[3:]))
         alpha = uniform_scores(cube) if self.san is None else self.san(cube)
         check_part("spatial", "α", alpha, cube.shape)
         features = attend(alpha, cube)
         beta, overall = self.tan(features)
         check_part("temporal", "β", beta, features.shape[:2])
+        check_part("temporal", "β_overall", overall, beta.shape[:1])
         graph = self.gather(features, beta)
         return Encoded(cube, alpha, features, beta, overall, *graph)
 
@@ -213,7 +217,13 @@ class W3AN(nn.Module):
 
     def _graph(self, features: Tensor, beta: Tensor) -> Graph:
         if not isinstance(self.gcn, GCN):
-            return self.gcn(features, beta)
+            graph: Graph = self.gcn(features, beta)
+            clips, frames, channels = features.shape
+            for what, got in zip(("A", "Ã"), graph, strict=False):
+                check_part("graph", what, got, (clips, frames, frames))
+            check_part("graph", "F^g", graph[2], features.shape)
+            check_part("graph", "F^v", graph[3], (clips, channels))
+            return graph
         joined = knn_adjacency(features, self.neighbours, self.mutual, self.include_self)
         adjacency = add_attention(joined, beta)
         nodes = self.gcn(features, propagation(joined, adjacency, self.degree))
@@ -232,7 +242,7 @@ class W3AN(nn.Module):
         where an attribute is unknown) the predicted class is taken.
         guide: run the second pass on I′ (Eq. 7) and return α′.
 
-        ValueError for another shape, or a number of frames that v_t was not made for.
+        ValueError for another shape or type, or a number of frames that v_t was not made for.
         """
         if frames.ndim != 5 or frames.shape[2] != 3 or 0 in frames.shape:
             raise ValueError(
@@ -276,15 +286,21 @@ class W3AN(nn.Module):
         return class_maps(self.heads, cube, *given, self.maps_of, self.map_form)
 
     @torch.no_grad()
-    def embed(self, frames: Tensor, batch: int = 32) -> Tensor:
-        """One tracklet of any length, uint8 `[n, 3, H, W]` of any size -> `[M]`.
+    def embed(self, frames: Tensor | NDArray[Any], batch: int = 32) -> Tensor:
+        """One tracklet of any length `[n, 3, H, W]` of any size, uint8 or float in [0, 1] -> `[M]`.
 
         Cuts it into clips of T (see `cut_clips`), embeds `batch` clips at a time and averages.
         Leaves the model in the mode it was in.
         """
+        frames = torch.as_tensor(frames)
         if frames.ndim != 4 or frames.shape[1] != 3 or len(frames) == 0:
             raise ValueError(
                 f"frames are {list(frames.shape)}; give one tracklet [n, 3, H, W] with n at least 1"
+            )
+        if frames.is_floating_point() and not 0 <= frames.min() <= frames.max() <= 1:
+            raise ValueError(
+                f"frames run from {frames.min():g} to {frames.max():g}; give uint8, or float in "
+                "[0, 1], not normalised"
             )
         training = self.training
         self.eval()

@@ -1,11 +1,15 @@
-"""Where a number comes from: the command, and the revision of the code that ran."""
+"""Where a number comes from: the command, the revision of the code, and who was trained on."""
 
 from __future__ import annotations
 
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
+
+from .data.tracklet import Tracklet
 
 
 def revision() -> str:
@@ -35,3 +39,16 @@ def command() -> str:
     if Path(sys.argv[0]).parent.name == "w3an_lite":
         return shlex.join(["python", "-m", "w3an_lite", *words])
     return shlex.join([Path(sys.argv[0]).name, *words])
+
+
+def digest_of(tracklets: Sequence[Tracklet]) -> str:
+    """Sixteen hex digits for these tracklets: names, people, cameras, lengths, labels, and what
+    hides drawn ones. The pixels are left out, so that a packed store counts as what was packed."""
+    content = sha256()
+    for t in tracklets:
+        content.update(f"{t.name}|{t.identity}|{t.camera}|{len(t)}|".encode())
+        if t.attributes is not None:
+            content.update(t.attributes.tobytes())
+        if t.truth is not None:
+            content.update(t.truth.visibility.tobytes())
+    return content.hexdigest()[:16]

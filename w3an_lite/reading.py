@@ -157,7 +157,9 @@ class Steps(Dataset["Batch | DataError"]):
         own = plan.part(self.ranks.rank, self.ranks.size)
         try:
             frames = self.held.gather(own.tracklets, own.indices) if self.held else None
-            return Batch(load_clips(*own, self.batches.size, frames), names)
+            return Batch(
+                load_clips(*own, self.batches.size, frames, self.batches.attributes), names
+            )
         except (ValueError, OSError) as error:
             return DataError(f"{error} (epoch {epoch}, step {step}, batch: {', '.join(names)})")
 

@@ -59,10 +59,11 @@ class Run:
         ranks: Ranks,
         speed: Speed,
         log: RunLog,
+        data: str = "",
     ) -> None:
         self.model, self.network, self.optimiser = model, network, optimiser
         self.objective, self.recipe, self.out = objective, recipe, out
-        self.ranks, self.speed, self.log = ranks, speed, log
+        self.ranks, self.speed, self.log, self.data = ranks, speed, log, data
         self.epoch = self.first_step = 0
         self.rows: list[Row] = []
         self.evaluations: list[dict[str, Any]] = []
@@ -73,7 +74,9 @@ class Run:
     def settings(self) -> dict[str, Any]:
         """What must not change between a run and its resumption, as plain values."""
         recipe = {k: v for k, v in asdict(self.recipe).items() if k != "workers"}
-        return {"recipe": recipe, "objective": asdict(self.objective), "model": self.model.config}
+        data = {"tracklets": self.data}
+        parts = {"recipe": recipe, "objective": asdict(self.objective), "model": self.model.config}
+        return {"data": data, **parts}
 
     @property
     def kept(self) -> str:

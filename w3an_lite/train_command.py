@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from .commands import Command, Parser, say
-from .data.tracklet import DataError, Split
+from .data.splits import check_answerable
+from .data.tracklet import Split
 from .data_arguments import check_out, set_arguments
 from .distributed import Ranks, process_group
 from .dry_run import dry_run, format_lines
@@ -121,6 +122,7 @@ def _try(
 ) -> dict[str, Any]:  # fmt: skip
     check_out(out / LAST)
     _check_new(out, resume)
+    check_answerable(split)
     model, objective, recipe = plan.build(split, not resume)
     lines = dry_run(model, split, objective, recipe, out, device, speed, evaluate_every, repeats)
     say(format_lines(lines))
@@ -145,8 +147,7 @@ def _fit(
     _check_new(out, resume)
     if all(t.attributes is None for t in split.train):
         log.warning("no attribute labels (--labels): L_cam has its identity task alone")
-    if not split.query:
-        raise DataError(f"{split.name} has nobody to search for; choose another protocol")
+    check_answerable(split)
     first = Ranks.now().first
     begun = resume and (out / LAST).exists()  # of ten splits the later ones may not have begun
     if resume and repeats == 1 and not begun:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from .data.attribute_file import is_attribute_file, label_split
 from .data.datasets import PROTOCOLS, load_dataset
 from .data.stored import with_frames_of
 from .data.tracklet import DataError, Split
@@ -18,6 +19,7 @@ from .data_arguments import given_options
 from .losses import Objective
 from .model import W3AN
 from .presets import SMALL
+from .provenance import digest_of
 from .recipe import Recipe
 
 
@@ -56,8 +58,8 @@ class Plan:
     def asked(self, split: Split) -> dict[str, Any]:
         """What a finished result must have been asked for to count again."""
         names = ("preset", "scale", "seed", "epochs", "weights")
-        sizes = [len(part) for part in (split.train, split.query, split.gallery)]
-        return {**{n: getattr(self, n) for n in names}, "protocol": split.name, "tracklets": sizes}
+        parts = [digest_of(part) for part in (split.train, split.query, split.gallery)]
+        return {**{n: getattr(self, n) for n in names}, "protocol": split.name, "tracklets": parts}
 
 
 def workers_for(asked: int | None, drawn: bool) -> int:
@@ -76,21 +78,27 @@ def splits_of(
     store: Path | None,
     options: dict[str, Any],
 ) -> dict[str, Callable[[], Split]]:
-    """What is trained on, by the folder of its run: "" of one, "split-0" and so on of a series."""
+    """What is trained on, by the folder of its run: "" of one, "split-0" and so on of a series.
+
+    Labels that the command `attributes` wrote are taken for any data set, by the tracklets' names.
+    """
     given = given_options(**options)
+    predicted = given.pop("attributes", None) if is_attribute_file(options.get("labels")) else None
     if dataset == "synthped" and store is None:
         people = {"identities": 256, "test_identities": 100, "test_occlusion": "heavy"}
         given = {**people, "occlusion": "mixed", **given}
     else:
         given.pop("seed", None)  # of training alone: nothing is drawn
+    if store is not None and root is None and given:
+        name = next(k for k, value in options.items() if value and k != "seed").replace("_", "-")
+        raise DataError(
+            f"--{name} is of no use with --store alone, which holds what was packed; give the data "
+            "set's --dataset and --root too"
+        )
 
     def load(name: str | None) -> Split:
-        if store is None:
-            return load_dataset(dataset, root, name, **given)
-        stored = load_dataset("store", store, None if root else name)
-        return (
-            with_frames_of(load_dataset(dataset, root, name, **given), stored) if root else stored
-        )
+        split = _load(dataset, root, name, store, given)
+        return label_split(split, predicted, more=True) if predicted else split
 
     known = PROTOCOLS.get(dataset, ())
     first = protocol or (known[0] if known and (root or not store) else None)
@@ -108,3 +116,16 @@ def splits_of(
         for k, name in enumerate(series)
         if number in (None, k)
     }
+
+
+def _load(
+    dataset: str, root: Path | None, protocol: str | None, store: Path | None, given: dict[str, Any]
+) -> Split:
+    if store is None:
+        return load_dataset(dataset, root, protocol, **given)
+    stored = load_dataset("store", store, None if root else protocol)
+    if root is not None:
+        return with_frames_of(load_dataset(dataset, root, protocol, **given), stored)
+    if dataset not in ("synthped", "store") and not stored.name.startswith(dataset):
+        raise DataError(f"{store} holds {stored.name}, not {dataset}; leave --dataset out")
+    return stored

@@ -22,6 +22,7 @@ from .data.tracklet import DataError, Tracklet
 from .distributed import Ranks, whole_batch_norms
 from .losses import Objective
 from .model import W3AN
+from .provenance import digest_of
 from .reading import HeldFrames, fits, read_ahead
 from .recipe import Recipe
 from .run import LAST, Judge, Run
@@ -74,8 +75,9 @@ def train(
     """
     objective, recipe, ranks = objective or Objective(), recipe or Recipe(), Ranks.now()
     batches = Batches(
-        tracklets, recipe.batch, recipe.people, model.clip_length, recipe.load_size, recipe.seed
-    )
+        tracklets, recipe.batch, recipe.people, model.clip_length, recipe.load_size, recipe.seed,
+        model.attributes,
+    )  # fmt: skip
     _check(model, batches, objective, recipe, ranks)
     folder = Path(out) if out else None
     if folder is not None and not resume:
@@ -91,7 +93,8 @@ def train(
     model.to(device).train()
     optimiser = recipe.optimise(model, fused=bool(speed.fused))
     events = RunLog(None)
-    run = Run(model, model, optimiser, objective, recipe, folder, ranks, speed, events)
+    data = digest_of(tracklets)
+    run = Run(model, model, optimiser, objective, recipe, folder, ranks, speed, events, data)
     if resume:
         run.load()
     length = len(batches)
@@ -138,10 +141,12 @@ def train(
                 asked = ranks.any(stop.is_set(), device)
                 frames = (bar.format_dict["rate"] or 0) * recipe.batch * model.clip_length
                 bar.set_postfix(loss=f"{run.rows[-1]['loss']:.3f}", frames=f"{frames:,.0f}/s")
-            if judge and done and not asked and due(epoch + 1):
-                run.evaluate(judge, epoch + 1)
-            if asked or (done and ((epoch + 1) % save_every == 0 or k + 1 == last)):
+            judging = judge if done and not asked and due(epoch + 1) else None
+            if asked or judging or (done and ((epoch + 1) % save_every == 0 or k + 1 == last)):
                 run.save(epoch + done, 0 if done else step + 1)
+            if judging:
+                run.evaluate(judging, epoch + 1)
+                run.save(epoch + 1, 0)
             if asked:
                 raise Stopped(f"stopped at epoch {epoch}, step {step}; go on with resume")
     model.eval()

@@ -127,3 +127,29 @@ def test_halves_that_share_a_person_are_refused() -> None:
 @pytest.mark.parametrize("nobody", [JUNK, DISTRACTOR])
 def test_junk_and_distractors_are_nobody(nobody: int) -> None:
     Split("mine", train=[tracklet(nobody)], gallery=[tracklet(nobody)])
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+def test_images_of_more_than_8_bits_are_refused(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "deep.tif"
+    Image.fromarray(np.full((4, 4), 200, np.uint8)).convert("I").convert(mode).save(path)
+    with pytest.raises(DataError, match=r"deep\.tif has more than 8 bits a pixel; convert it to 8"):
+        FileFrames((path,)).read([0])
+
+
+@pytest.mark.parametrize(
+    ("what", "value"), [("identity", "p3"), ("identity", 3.5), ("camera", "c1")]
+)
+def test_people_and_cameras_are_numbered(what: str, value: object) -> None:
+    frames = ArrayFrames(np.zeros((1, 3, 2, 2), np.uint8))
+    given = {"identity": np.int64(1), "camera": 1, what: value}
+    with pytest.raises(DataError, match=rf"t: {what} is {value!r}; number them, from 1 on"):
+        Tracklet(frames, **given, name="t")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [1.5, -0.5, float("nan")])
+def test_attributes_out_of_range_are_refused(value: float) -> None:
+    frames = ArrayFrames(np.zeros((1, 3, 2, 2), np.uint8))
+    Tracklet(frames, 1, 1, attributes=np.array([0, 1, 0.5, -1], np.float32))
+    with pytest.raises(DataError, match=r"attributes run from .* give 0 to 1, or -1\.0 where"):
+        Tracklet(frames, 1, 1, attributes=np.array([0, value, -1], np.float32))

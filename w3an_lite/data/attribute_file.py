@@ -80,6 +80,14 @@ def read_attribute_file(
     return found
 
 
+def is_attribute_file(path: Path | None) -> bool:
+    """Whether a CSV begins as those do that `attributes` wrote."""
+    if path is None or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(HEADER[0]) + 4).decode("utf-8-sig", "replace").startswith(HEADER[0])
+
+
 def with_attributes(
     tracklets: Sequence[Tracklet],
     path: str | Path,
@@ -110,10 +118,15 @@ def with_attributes(
     return [replace(t, attributes=labels[t.name]) for t in tracklets]
 
 
-def label_split(split: Split, path: str | Path, values: str = "probability") -> Split:
-    """`split` with the attributes of the CSV `path`; a query stays the gallery's own tracklet."""
+def label_split(
+    split: Split, path: str | Path, values: str = "probability", more: bool = False
+) -> Split:
+    """`split` with the attributes of the CSV `path`; a query stays the gallery's own tracklet.
+
+    more: as in `with_attributes`.
+    """
     tracklets = all_tracklets(split)
-    made = with_attributes(tracklets, path, values)
+    made = with_attributes(tracklets, path, values, more)
     new = {id(old): labelled for old, labelled in zip(tracklets, made, strict=True)}
     halves = [[new[id(t)] for t in half] for half in (split.train, split.query, split.gallery)]
     return Split(split.name, *halves)

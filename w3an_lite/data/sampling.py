@@ -42,15 +42,17 @@ def load_clips(
     indices: Sequence[NDArray[np.int64]],
     size: Size | None = None,
     frames: Tensor | None = None,
+    vocabulary: int = len(NAMES),
 ) -> Clips:
     """Read the frames `indices[i]` of each tracklet; all index arrays have one length T.
 
-    frames: `[B, T, 3, H, W]` when they are read already. visibility and masks come along when
+    frames: `[B, T, 3, H, W]` when they are read already. vocabulary: how many attributes are
+    unknown of a tracklet without labels. visibility and masks come along when
     every tracklet knows them and `size` does not resize.
     """
     if frames is None:
         frames = torch.from_numpy(_read_frames(tracklets, indices, size))
-    unknown = np.full(len(NAMES), UNKNOWN, np.float32)
+    unknown = np.full(vocabulary, UNKNOWN, np.float32)
     attributes = np.stack([unknown if t.attributes is None else t.attributes for t in tracklets])
     visibility = mask = None
     truths = [t.truth for t in tracklets]
@@ -118,6 +120,7 @@ class Batches(Dataset[tuple[Clips, list[str]]]):
         clip_length: int = 10,
         size: Size | None = None,
         seed: int = 0,
+        attributes: int = len(NAMES),
     ) -> None:
         if people < 1 or batch < people or batch % people:
             raise DataError(
@@ -136,7 +139,7 @@ class Batches(Dataset[tuple[Clips, list[str]]]):
                 "lower people (P) or add data"
             )
         self.people, self.each, self.clip_length = people, batch // people, clip_length
-        self.size, self.seed, self.epoch = size, seed, 0
+        self.size, self.seed, self.epoch, self.attributes = size, seed, 0, attributes
 
     def at(self, epoch: int) -> Batches:
         """The same object, turned to `epoch`."""
@@ -162,4 +165,6 @@ class Batches(Dataset[tuple[Clips, list[str]]]):
 
     def __getitem__(self, step: int) -> tuple[Clips, list[str]]:
         plan = self.plan(step)
-        return load_clips(*plan, self.size), [t.name for t in plan.tracklets]
+        return load_clips(*plan, self.size, vocabulary=self.attributes), [
+            t.name for t in plan.tracklets
+        ]

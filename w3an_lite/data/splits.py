@@ -69,6 +69,17 @@ def without_mate(split: Split) -> int:
     return sum(not (places.get(q.identity, set()) - {q.camera}) for q in split.query)
 
 
+def check_answerable(split: Split) -> None:
+    """`DataError` when nobody is to be searched for, or no query has a right answer."""
+    if not split.query:
+        raise DataError(f"{split.name} has nobody to search for; choose another protocol")
+    if without_mate(split) == len(split.query):
+        raise DataError(
+            f"{split.name}: none of the {len(split.query)} queries is in the gallery under another "
+            "camera, so nothing can be found; give more cameras, or another protocol"
+        )
+
+
 def protocol_number(protocol: str, prefix: str, count: int | None = None) -> int | None:
     """The number n of a protocol called `prefix`n, None if it is called otherwise.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -113,7 +114,11 @@ def read_image(path: Path, size: Size | None = None) -> NDArray[np.uint8]:
     """One image file as uint8 `[3, H, W]`; `DataError` names one that cannot be read."""
     try:
         with Image.open(path) as image:
+            if image.mode[0] in "IF":  # which of its values is white, nobody says
+                raise DataError(f"{path} has more than 8 bits a pixel; convert it to 8")
             rgb = image.convert("RGB")
+    except DataError:
+        raise
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing; check the data set with `data check`") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
@@ -151,6 +156,21 @@ class Tracklet:
     name: str = ""
     attributes: NDArray[np.float32] | None = None
     truth: Truth | None = None
+
+    def __post_init__(self) -> None:
+        for what in ("identity", "camera"):
+            value = getattr(self, what)
+            if not isinstance(value, Integral):
+                raise DataError(
+                    f"{self.name or 'a tracklet'}: {what} is {value!r}; number them, from 1 on"
+                )
+        if self.attributes is not None:
+            known = self.attributes[self.attributes != UNKNOWN]
+            if not ((known >= 0) & (known <= 1)).all():  # nan is neither
+                raise DataError(
+                    f"{self.name or 'a tracklet'}: attributes run from {known.min()} to "
+                    f"{known.max()}; give 0 to 1, or {UNKNOWN} where nothing is known"
+                )
 
     def __len__(self) -> int:
         return len(self.frames)
