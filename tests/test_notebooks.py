@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import statistics
 from functools import cache
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from build_notebooks import (
     FOLDED,
@@ -25,6 +28,7 @@ from build_notebooks import (
 )
 from nbclient import NotebookClient
 from nbformat import NotebookNode, v4
+from PIL import Image
 
 from w3an_lite.course import badges, digest, setup, show
 from w3an_lite.picture import Picture
@@ -223,18 +227,24 @@ def test_no_student_copy_is_left_behind() -> None:
     assert {p.name for p in STUDENT.glob("*.ipynb")} == {p.name for p in sources()}
 
 
-def test_a_cell_that_says_the_same_keeps_its_picture() -> None:
+def test_a_cell_keeps_its_picture_while_it_says_and_shows_the_same() -> None:
+    def png(grey: int, specks: int = 0) -> str:
+        pixels = np.full((20, 20, 3), grey, dtype=np.uint8)
+        pixels[0, :specks] = 0
+        Image.fromarray(pixels).save(file := BytesIO(), "png")
+        return base64.b64encode(file.getvalue()).decode()
+
     def book(text: str, png: str) -> NotebookNode:
         output = v4.new_output("display_data", {"image/png": png, "text/plain": text})
         cell = v4.new_code_cell("show()", outputs=[output], execution_count=1)
         cell["id"] = "one"
         return v4.new_notebook(cells=[cell])
 
-    same, other = book("a", "new"), book("b", "new")
-    keep_pictures(same, book("a", "old"))
-    keep_pictures(other, book("a", "old"))
-    assert same.cells[0].outputs[0].data["image/png"] == "old"
-    assert other.cells[0].outputs[0].data["image/png"] == "new"
+    old, near, far = png(200), png(201, specks=3), png(200, specks=12)
+    for text, new, kept in [("a", near, old), ("a", far, far), ("b", near, near)]:
+        built = book(text, new)
+        keep_pictures(built, book("a", old))
+        assert built.cells[0].outputs[0].data["image/png"] == kept
 
 
 def test_tidy_drops_what_differs_from_run_to_run() -> None:

@@ -117,6 +117,11 @@ def test_the_demonstration_is_the_one_that_is_kept() -> None:
 LONG = {
     "repaired": ("medium/table5.json", "repaired", "W3AN"),
     "without the spatial part": ("medium/table5.json", "repaired", "WAN"),
+    "with an average weighted by β in place of the graph": (
+        "medium/table5.json",
+        "repaired",
+        "W3WAN",
+    ),
     "mean pooling, trained alike": (
         "medium/baselines.json",
         "repaired",

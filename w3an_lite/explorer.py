@@ -23,7 +23,7 @@ from .plots import overlay
 from .shelf import Shelf
 
 LAYERS = ("nothing", "α, mean", "α, one channel", "identity", "attributes together")
-COVERS = {"nothing": "nothing", "this frame": "one", "every other frame": "others"}
+COVERS = {"nothing": "nothing", "this frame": "one", "all other frames": "others"}
 WIDTH, TOP = 900, 5
 """Pixels of the picture; how many of the gallery are shown."""
 _LOWER = 300

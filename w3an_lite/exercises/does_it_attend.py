@@ -53,11 +53,11 @@ INTERVAL = Exercise(
     mistakes=(
         Mistake(
             _with(lambda n: 1.96),
-            "1.96 is the quantile for very many seeds; Eq. 3 asks Student for so few",
+            "1.96 is the quantile for very many seeds; Eq. c asks Student for so few",
         ),
         Mistake(
             _with(_t, ddof=0),
-            "look at the divisor of Eq. 2: NumPy divides by n unless it is told ddof",
+            "look at the divisor of Eq. b: NumPy divides by n unless it is told ddof",
         ),
         Mistake(
             lambda a, b: _around(a - b, _t(len(a)) * np.std(a - b, ddof=1)),

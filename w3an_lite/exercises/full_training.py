@@ -1,4 +1,4 @@
-"""Exercises of notebook 12: the schedule, what it leaves for the end, the estimate, many GPUs."""
+"""Exercises of notebook 12: the schedule, how soon its way is walked, the estimate, many GPUs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RATE = Exercise(
         ),
         Mistake(
             lambda epoch: 2e-2 * 0.1 ** (epoch / 50) * min(1, (300 - epoch) / 10),
-            "this falls all the time; the page lets the rate stand still for 50 epochs",
+            "this falls all the time; the paper lets the rate stand still for 50 epochs",
         ),
         Mistake(
             lambda epoch: 2e-2 * min(1, (300 - epoch) / 10),
@@ -42,22 +42,16 @@ RATE = Exercise(
 
 _RATES = [_PAPER.rate(epoch) for epoch in range(_PAPER.epochs)]
 
-SHARE = Exercise(
-    right=100 * sum(_RATES[150:]) / sum(_RATES),
-    praise="nearly all of the way is walked in the first half",
-    tolerance=2e-3,
+WAY = Exercise(
+    right=next(n for n in range(301) if sum(_RATES[:n]) >= 0.95 * sum(_RATES)),
+    praise="a quarter of the epochs walks nineteen twentieths of the way",
     mistakes=(
-        Mistake(50.0, "half of the epochs, but what length have their steps?"),
-        Mistake(
-            sum(_RATES[150:]) / sum(_RATES),
-            "the share is right; the question asks for per cent",
-        ),
-        Mistake(
-            100 * sum(_RATES[:150]) / sum(_RATES),
-            "that is the other half",
-        ),
+        Mistake(77, "epoch 77 counts from 0; how many are done after it?"),
+        Mistake(285, "that many of the epochs, but their steps are of different lengths"),
+        Mistake(50, "nine tenths of the way; the second plateau has to help"),
+        Mistake(100, "by then 99% are walked; look inside the second plateau"),
     ),
-    otherwise="add up the rates of epochs 150 to 299, and divide by the sum of all 300",
+    otherwise="add up the rates epoch by epoch until 95% of the sum of all 300 are reached",
 )
 
 HOURS = Exercise(
@@ -110,9 +104,9 @@ def check_rate(student: Any) -> Verdict:
     return RATE.judge(student)
 
 
-def check_share(student: Any) -> Verdict:
-    """How many per cent of the sum of all rates lie in epochs 150 to 299."""
-    return SHARE.judge(student)
+def check_way(student: Any) -> Verdict:
+    """After how many epochs the rates have added up to 95% of the sum of all 300."""
+    return WAY.judge(student)
 
 
 def check_hours(student: Any) -> Verdict:
@@ -125,6 +119,6 @@ def check_processes(student: Any) -> Verdict:
     return PROCESSES.judge(student)
 
 
-EXERCISES = {"rate": RATE, "share": SHARE, "hours": HOURS, "processes": PROCESSES}
+EXERCISES = {"rate": RATE, "way": WAY, "hours": HOURS, "processes": PROCESSES}
 SOLUTIONS = {name: exercise.right for name, exercise in EXERCISES.items()}
 WRONG = {name: exercise.wrong for name, exercise in EXERCISES.items()}

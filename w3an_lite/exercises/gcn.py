@@ -52,7 +52,7 @@ PROPAGATION = Exercise(
         ),
         Mistake(
             lambda joined, adjacency: propagation(joined[None], adjacency[None], "weighted")[0],
-            "this is the other reading: you sum the rows of Ã; which matrix does the page sum?",
+            "this is the other reading: you sum the rows of Ã; which matrix does the paper sum?",
         ),
         Mistake(
             _rows,

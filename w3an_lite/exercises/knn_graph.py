@@ -50,11 +50,11 @@ ADJACENCY = Exercise(
         Mistake(
             _names,
             "your matrix is not symmetric: i may name j without being named back. Which pairs "
-            "does the page join?",
+            "does the paper join?",
         ),
         Mistake(
             lambda features, neighbours: _joined(features, neighbours, mutual=False),
-            "one direction is enough in your graph; the page asks for both",
+            "one direction is enough in your graph; the paper asks for both",
         ),
         Mistake(
             _self_takes_a_place,
