@@ -166,6 +166,42 @@ def test_a_mistake_is_one_line_and_status_2(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "pretrain --out x --steps 0",
+        "pretrain --out x --seed -1",
+        "pretrain --out x --threads 0",
+        "embed --video a --boxes b --out x --window 0",
+        "embed --video a --boxes b --out x --self-teach -1",
+        "embed --video a --boxes b --out x --seed -1",
+        "embed --video a --boxes b --out x --threads 0",
+        "evaluate --video a --boxes b --labels c --window 0",
+        "evaluate --video a --boxes b --labels c --limit 0",
+        "evaluate --video a --boxes b --labels c --threads 0",
+        "demo --identities 0",
+        "demo --test-identities 0",
+        "demo --epochs 0",
+        "demo --jobs 0",
+        "demo --threads -1",
+        "experiment table5 --jobs 0",
+        "experiment table5 --threads 0",
+        "experiment table5 --threads two",
+    ],
+)
+def test_a_number_that_cannot_be_is_named_before_any_work(
+    command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(command.split())
+    assert stop.value.code == 2
+    *_, option, number = command.split()
+    assert f"argument {option}: {number} is not a whole number of" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["trian"])

@@ -14,6 +14,7 @@ from .adapt import adapted
 from .data.mot import read_mot, windows
 from .data.tracklet import DataError, Tracklet
 from .data.visible import read_visibility
+from .data_arguments import at_least
 from .distance import Metric
 from .footage import (
     draw_ranking,
@@ -47,9 +48,9 @@ def say(text: str) -> None:
 
 def _pretrain_arguments(parser: Parser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the .pt file to write")
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
+    parser.add_argument("--steps", type=at_least(1), default=3000)
+    parser.add_argument("--seed", type=at_least(0), default=0)
+    parser.add_argument("--threads", type=at_least(1), default=2, help="CPU threads (2)")
 
 
 def _pretrain(out: Path, steps: int, seed: int, threads: int) -> None:
@@ -72,14 +73,14 @@ def _footage_arguments(parser: Parser, several: bool = False) -> None:
     )
     parser.add_argument(
         "--self-teach",
-        type=int,
+        type=at_least(0),
         default=0,
         metavar="STEPS",
         help="let the network learn from these tracks first, without labels: a track is one "
         "person, tracks seen at once are two (with --adapt, after it; 200 is a fair number)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of --self-teach (0)")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of --self-teach (0)")
+    parser.add_argument("--threads", type=at_least(1), default=2, help="CPU threads (2)")
 
 
 def _footage(
@@ -105,7 +106,9 @@ def _footage(
 def _embed_arguments(parser: Parser) -> None:
     _footage_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help="the .npz file to write")
-    parser.add_argument("--window", type=int, help="cut tracks into windows of so many frames")
+    parser.add_argument(
+        "--window", type=at_least(1), help="cut tracks into windows of so many frames"
+    )
 
 
 def _embed(out: Path, window: int | None, **footage: Any) -> None:
@@ -140,8 +143,10 @@ def _rank(embeddings: Path, out: Path, top: int) -> None:
 def _evaluate_arguments(parser: Parser) -> None:
     _footage_arguments(parser, several=True)
     parser.add_argument("--labels", type=Path, required=True, help="CSV: who each track shows")
-    parser.add_argument("--window", type=int, default=10, help="frames a window (10)")
-    parser.add_argument("--limit", type=int, default=12, help="windows a track at most (12)")
+    parser.add_argument("--window", type=at_least(1), default=10, help="frames a window (10)")
+    parser.add_argument(
+        "--limit", type=at_least(1), default=12, help="windows a track at most (12)"
+    )
     parser.add_argument("--metric", choices=("euclidean", "cosine"), default="euclidean")
     parser.add_argument(
         "--visibility",

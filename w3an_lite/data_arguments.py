@@ -1,9 +1,10 @@
-"""Arguments that the commands about data share: which set, which drawn people, what size."""
+"""Arguments that commands share: which set, which drawn people, what size, what may be given."""
 
 from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,17 @@ from .data.datasets import DATASETS
 
 Parser = argparse.ArgumentParser
 OCCLUSIONS = ("none", "mixed", "heavy")
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """The type of an argument that is a whole number, `least` or more."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least {least}")
+        return int(text)
+
+    return read
 
 
 def drawn_arguments(parser: Parser) -> None:
@@ -23,7 +35,7 @@ def drawn_arguments(parser: Parser) -> None:
         ("frames", "frames of a tracklet"),
         ("seed", "of what is drawn, and of training (0)"),
     ):
-        drawn.add_argument(f"--{name}", type=int, metavar="N", help=help)
+        drawn.add_argument(f"--{name}", type=at_least(0), metavar="N", help=help)
     drawn.add_argument("--occlusion", choices=OCCLUSIONS, help="what hides them (mixed)")
 
 

@@ -21,6 +21,7 @@ from .data.store import FORMS
 from .data.tracklet import DataError, Split
 from .data.writers import LAYOUTS, write_layout
 from .data_arguments import (
+    at_least,
     check_out,
     drawn_arguments,
     given_options,
@@ -123,11 +124,11 @@ def _attributes_arguments(parser: Parser) -> None:
         help="train without MMD too, and score it all by the target's labels",
     )
     parser.add_argument("--seeds", type=int, help="trainings of each kind with --truth (3)")
-    parser.add_argument("--stills", type=int, default=3000, help="drawn stills (3000)")
-    parser.add_argument("--steps", type=int, default=TransferRecipe.steps)
+    parser.add_argument("--stills", type=at_least(1), default=3000, help="drawn stills (3000)")
+    parser.add_argument("--steps", type=at_least(1), default=TransferRecipe.steps)
     parser.add_argument("--mmd-weight", type=float, default=TransferRecipe.mmd_weight)
     size_argument(parser, "that the network reads (64 32)")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
+    parser.add_argument("--threads", type=at_least(1), default=2, help="CPU threads (2)")
     set_arguments(parser, required=False)
 
 
@@ -198,7 +199,7 @@ def _protocols_arguments(parser: Parser) -> None:
                         help="one clip a tracklet, or all its frames (even)")  # fmt: skip
     parser.add_argument("--metric", choices=("euclidean", "cosine"), default="euclidean")
     parser.add_argument("--out", type=Path, help="a CSV to write the table to")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
+    parser.add_argument("--threads", type=at_least(1), default=2, help="CPU threads (2)")
     set_arguments(parser)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .commands import Command, say
 from .data.datasets import DATASETS
-from .data_arguments import given_options
+from .data_arguments import at_least, given_options
 from .demo import demo, table
 from .presets import PRESETS, SMALL, STUDY, Changes
 from .report import format_study, write_report
@@ -26,19 +26,23 @@ PROFILES: dict[str, Changes] = {
 def _shared_arguments(parser: Parser) -> None:
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds (1)")
     parser.add_argument(
-        "--identities", type=int, default=256, help="drawn people to train on (256)"
+        "--identities", type=at_least(1), default=256, help="drawn people to train on (256)"
     )
-    parser.add_argument("--test-identities", type=int, default=100, help="and to search for (100)")
     parser.add_argument(
-        "--epochs", type=int, help="epochs of each model (what the preset or the profile says)"
+        "--test-identities", type=at_least(1), default=100, help="and to search for (100)"
+    )
+    parser.add_argument(
+        "--epochs",
+        type=at_least(1),
+        help="epochs of each model (what the preset or the profile says)",
     )
 
 
 def _demo_arguments(parser: Parser) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder to write to")
     _shared_arguments(parser)
-    parser.add_argument("--jobs", type=int, default=1, help="models trained at a time (1)")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads of each (2)")
+    parser.add_argument("--jobs", type=at_least(1), default=1, help="models trained at a time (1)")
+    parser.add_argument("--threads", type=at_least(1), default=2, help="CPU threads of each (2)")
 
 
 def _demo(
@@ -74,8 +78,12 @@ def _experiment_arguments(parser: Parser) -> None:
     )
     parser.add_argument("--only", help="only rows whose name holds this expression, and the whole")
     _shared_arguments(parser)
-    parser.add_argument("--jobs", type=int, help="models trained at a time (one a GPU, or a core)")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each model (1)")
+    parser.add_argument(
+        "--jobs", type=at_least(1), help="models trained at a time (one a GPU, or a core)"
+    )
+    parser.add_argument(
+        "--threads", type=at_least(1), default=1, help="CPU threads of each model (1)"
+    )
     real = parser.add_argument_group("a real set in place of drawn people")
     real.add_argument("--dataset", choices=DATASETS, default="synthped")
     real.add_argument("--root", type=Path, help="its folder")

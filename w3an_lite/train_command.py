@@ -17,7 +17,7 @@ import torch
 from .commands import Command, Parser, say
 from .data.splits import check_answerable
 from .data.tracklet import Split
-from .data_arguments import check_out, set_arguments
+from .data_arguments import at_least, check_out, set_arguments
 from .distributed import Ranks, process_group
 from .dry_run import dry_run, format_lines
 from .experiments import search
@@ -47,16 +47,18 @@ def _train_arguments(parser: Parser) -> None:
     parser.add_argument("--scale", choices=("small", "paper"),
                         help="sizes and schedule (small for synthped, else paper)")  # fmt: skip
     parser.add_argument("--weights", help="imagenet, none, or a path (imagenet; stills when small)")
-    parser.add_argument("--epochs", type=int, help="epochs (the preset's)")
+    parser.add_argument("--epochs", type=at_least(1), help="epochs (the preset's)")
     parser.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
-    parser.add_argument("--evaluate-every", type=int, default=0, metavar="N",
+    parser.add_argument("--evaluate-every", type=at_least(0), default=0, metavar="N",
                         help="epochs between evaluations (at the end alone)")  # fmt: skip
-    parser.add_argument("--save-every", type=int, default=1, metavar="N",
+    parser.add_argument("--save-every", type=at_least(1), default=1, metavar="N",
                         help="epochs between checkpoints (1)")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="try one step, say what all costs")
     parser.add_argument("--device", help="cpu or cuda (cuda if there is one)")
-    parser.add_argument("--workers", type=int, help="processes that read ahead (one a core, to 8)")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
+    parser.add_argument(
+        "--workers", type=at_least(0), help="processes that read ahead (one a core, to 8)"
+    )
+    parser.add_argument("--threads", type=at_least(1), default=2, help="CPU threads (2)")
     parser.add_argument("--tensorboard", action=argparse.BooleanOptionalAction, default=True)
     speed = parser.add_argument_group("speed (on with a GPU)")
     for field in fields(Speed):
@@ -86,11 +88,6 @@ def _train(
     dataset: str,
     **options: Any,
 ) -> None:
-    if evaluate_every < 0 or save_every < 1 or threads < 1:
-        raise ValueError(
-            f"evaluate-every is {evaluate_every}, save-every {save_every}, threads {threads}; "
-            "at least 0, 1 and 1"
-        )
     torch.set_num_threads(threads)
     speed = Speed(**{field.name: options.pop(field.name) for field in fields(Speed)})
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
