@@ -108,6 +108,25 @@ def test_files_that_are_no_embeddings_are_named(tmp_path: Path) -> None:
         load_embeddings(tmp_path / "pickle.npz")
 
 
+def test_damaged_embeddings_are_named_and_not_ranked(model: W3AN, tmp_path: Path) -> None:
+    content = embed(model, _tracklets(3))
+    save_embeddings(content, tmp_path / "whole.npz")
+    whole = (tmp_path / "whole.npz").read_bytes()
+    middle = len(whole) // 2
+    (tmp_path / "half.npz").write_bytes(whole[:middle])
+    (tmp_path / "empty.npz").touch()
+    (tmp_path / "middle.npz").write_bytes(whole[:middle] + bytes(64) + whole[middle + 64 :])
+    np.save(tmp_path / "array.npy", content.embedding)
+    short = content._replace(embedding=content.embedding[:-1])
+    save_embeddings(short, tmp_path / "short.npz")
+    save_embeddings(content._replace(beta=np.float32(1)), tmp_path / "single.npz")
+    for name in ("half.npz", "empty.npz", "middle.npz", "array.npy", "short.npz", "single.npz"):
+        with pytest.raises(DataError, match=rf"{name} holds no embeddings .*make it again"):
+            load_embeddings(tmp_path / name)
+    with pytest.raises(DataError, match="3 names, but 2 of embedding"):
+        load_embeddings(tmp_path / "short.npz")
+
+
 def test_a_film_is_judged_by_who_is_found_and_by_what_can_be_seen(
     model: W3AN, tmp_path: Path
 ) -> None:

@@ -70,10 +70,14 @@ def load_embeddings(path: str | Path) -> Embeddings:
     """Read what `save_embeddings` wrote; DataError names the file and what it lacks."""
     try:
         with np.load(path, allow_pickle=False) as content:
-            return Embeddings(*[content[name] for name in FIELDS])
+            found = Embeddings(*[content[name] for name in FIELDS])
+        for name, array in found._asdict().items():
+            if len(array) != len(found.names):
+                raise ValueError(f"{len(found.names)} names, but {len(array)} of {name}")
+        return found
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; make it with `embed --out {path}`") from error
-    except (KeyError, OSError, ValueError) as error:
+    except Exception as error:  # a damaged archive fails in many ways
         raise DataError(
             f"{path} holds no embeddings ({error}); make it again with `embed`"
         ) from error
