@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from w3an_lite.backbone import SHIPPED_TRUNK, NarrowTrunk
@@ -26,6 +27,13 @@ def test_a_seed_gives_one_trunk() -> None:
         pretrain(steps=2, batch=4, images=8, width=2, seed=3, progress=False)[1] for _ in range(2)
     )
     assert one == two
+
+
+@pytest.mark.parametrize("none", ["steps", "batch", "images"])
+def test_nothing_to_learn_from_is_refused(tmp_path: Path, none: str) -> None:
+    with pytest.raises(ValueError, match=f"{none} 0.*at least 1"):
+        pretrain(tmp_path / "trunk.pt", **{none: 0})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_shipped_weights_are_small() -> None:

@@ -38,6 +38,8 @@ def pretrain(
 
     AdamW with a cosine schedule. out: where to write the trunk's weights.
     """
+    if min(steps, batch, images) < 1:
+        raise ValueError(f"steps {steps}, batch {batch}, images {images}: at least 1 of each")
     torch.manual_seed(seed)
     drawn = stills(images, size=size, seed=seed)
     frames, labels = torch.from_numpy(drawn.frames), torch.from_numpy(drawn.attributes)
