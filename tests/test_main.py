@@ -85,6 +85,40 @@ def test_a_window_longer_than_every_track_is_a_mistake(
     assert not (tmp_path / "a.npz").exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("embed STREET --out DIR", "DIR cannot be written"),
+        ("embed STREET --out DIR/gt.txt/x.npz", "x.npz cannot be written"),
+        ("embed STREET --out DIR/x.npz --window 99", "gt.txt has 99 frames; choose a shorter"),
+        ("evaluate STREET --labels nope.csv", "nope.csv cannot be read"),
+        ("evaluate STREET --labels DIR/gt.txt", "gt.txt is not a label file"),
+        ("evaluate STREET --labels DIR/who.csv --window 99", "gt.txt has 99 frames; choose a"),
+        ("evaluate STREET --labels DIR/who.csv --model SMALL nope.pt", "nope.pt does not exist"),
+        ("evaluate STREET --labels DIR/who.csv --visibility DIR/seen.csv", "track 1, frame 2"),
+        ("pretrain --out DIR", "DIR cannot be written"),
+    ],
+)
+def test_what_cannot_be_read_or_written_is_said_before_the_work(
+    command: str, words: str, tmp_path: Path, small: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("that work is lost")
+
+    for name in ("self_taught", "embed", "judge", "pretrain"):
+        monkeypatch.setattr(f"w3an_lite.commands.{name}", work)
+    film, boxes, _ = _street(tmp_path)
+    (tmp_path / "seen.csv").write_text("track_id,frame,visibility\n1,1,0.5")
+    before = sorted(tmp_path.rglob("*"))
+    street = f"--video {film} --boxes {boxes} --model SMALL --self-teach 20"
+    for word, value in {"STREET": street, "SMALL": str(small), "DIR": str(tmp_path)}.items():
+        command, words = command.replace(word, value), words.replace(word, value)
+    assert main([*command.split(), "--threads", "1"]) == 2
+    assert words in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_training_writes_its_run_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import torch
 
 from .adapt import adapted
-from .data.mot import read_mot, windows
+from .data.mot import label_windows, read_mot, windows
 from .data.tracklet import DataError, Tracklet
-from .data.visible import read_visibility
-from .data_arguments import at_least
+from .data.visible import read_visibility, visibility_of
+from .data_arguments import at_least, check_out
 from .distance import Metric
 from .footage import (
     draw_ranking,
@@ -54,6 +54,7 @@ def _pretrain_arguments(parser: Parser) -> None:
 
 
 def _pretrain(out: Path, steps: int, seed: int, threads: int) -> None:
+    check_out(out)
     torch.set_num_threads(threads)
     _, losses = pretrain(out, steps, seed=seed)
     tail = losses[-50:]
@@ -83,24 +84,23 @@ def _footage_arguments(parser: Parser, several: bool = False) -> None:
     parser.add_argument("--threads", type=at_least(1), default=2, help="CPU threads (2)")
 
 
-def _footage(
-    video: Path,
-    boxes: Path,
-    model: Path | None,
-    adapt: bool,
-    self_teach: int,
-    seed: int,
-    threads: int,
-) -> tuple[W3AN, list[Tracklet]]:
-    """The network, adapted and taught by the street if asked for, and the tracks."""
-    torch.set_num_threads(threads)
-    network = W3AN.from_pretrained(model or SHIPPED)
-    tracks = read_mot(video, boxes, size=network.size)
+def _taught(network: W3AN, tracks: list[Tracklet], adapt: bool, self_teach: int, seed: int) -> W3AN:
+    """The network, adapted and taught by the street if asked for."""
     if adapt:
         network = adapted(network, tracks)
     if self_teach:
         network = self_taught(network, tracks, self_teach, seed=seed, progress=True)
-    return network, tracks
+    return network
+
+
+def _windows(
+    tracks: list[Tracklet], boxes: Path, length: int, limit: int | None = None
+) -> list[Tracklet]:
+    """The windows of all tracks; DataError when there are none."""
+    cut = [w for t in tracks for w in windows(t, length, limit)]
+    if not cut:
+        raise DataError(f"no track of {boxes} has {length} frames; choose a shorter window")
+    return cut
 
 
 def _embed_arguments(parser: Parser) -> None:
@@ -111,14 +111,21 @@ def _embed_arguments(parser: Parser) -> None:
     )
 
 
-def _embed(out: Path, window: int | None, **footage: Any) -> None:
-    network, tracklets = _footage(**footage)
-    if window:
-        tracklets = [w for t in tracklets for w in windows(t, window)]
-        if not tracklets:
-            raise DataError(
-                f"no track of {footage['boxes']} has {window} frames; choose a shorter window"
-            )
+def _embed(
+    video: Path,
+    boxes: Path,
+    model: Path | None,
+    out: Path,
+    window: int | None,
+    threads: int,
+    **teaching: Any,
+) -> None:
+    torch.set_num_threads(threads)
+    check_out(out)
+    network = W3AN.from_pretrained(model or SHIPPED)
+    tracks = read_mot(video, boxes, size=network.size)
+    tracklets = _windows(tracks, boxes, window) if window else tracks
+    network = _taught(network, tracks, **teaching)
     save_embeddings(embed(network, tracklets, progress=True), out)
     say(f"wrote {out}: {len(tracklets)} tracklets")
 
@@ -157,6 +164,8 @@ def _evaluate_arguments(parser: Parser) -> None:
 
 
 def _evaluate(
+    video: Path,
+    boxes: Path,
     model: list[Path | None],
     labels: Path,
     window: int,
@@ -164,15 +173,20 @@ def _evaluate(
     metric: Metric,
     visibility: Path | None,
     visibility_column: str,
-    **footage: Any,
+    threads: int,
+    **teaching: Any,
 ) -> None:
+    torch.set_num_threads(threads)
     known = read_visibility(visibility, visibility_column) if visibility else None
     rows: list[dict[str, float]] = []
-    for path in model:
-        network, tracks = _footage(model=path, **footage)
-        cut = [w for t in tracks for w in windows(t, window, limit)]
-        name = f"{footage['boxes'].stem}/windows-{window}/limit-{limit}"
-        found = judge(network, cut, labels, known, metric, name)
+    name = f"{boxes.stem}/windows-{window}/limit-{limit}"
+    for network in [W3AN.from_pretrained(path or SHIPPED) for path in model]:
+        tracks = read_mot(video, boxes, size=network.size)
+        cut = _windows(tracks, boxes, window, limit)
+        label_windows(cut, labels)  # what they lack is said before a network is taught
+        if known is not None:
+            visibility_of(cut, known)
+        found = judge(_taught(network, tracks, **teaching), cut, labels, known, metric, name)
         rows.append(found.row())
         skipped = found.ranking.skipped
         say(
