@@ -149,6 +149,20 @@ def test_an_experiment_is_run_and_reported(
     assert "**cannot tell**" in (tmp_path / "R.md").read_text(encoding="utf-8")
 
 
+def test_the_full_profile_is_told_its_trunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[object] = []
+
+    def look(*arguments: object, **_: object) -> None:
+        found.append(arguments[4].base["model"]["weights"])
+        raise ValueError
+
+    monkeypatch.setattr("w3an_lite.experiment_commands.run_study", look)
+    full = ["experiment", "table5", "--profile", "full", "--dataset", "mars", "--root", "MARS"]
+    for weights in ([], ["--weights", "none"], ["--weights", "a.pt"]):
+        assert main([*full, *weights]) == 2
+    assert found == ["imagenet", None, "a.pt"]
+
+
 def test_the_demo_writes_what_it_says_and_does_nothing_twice(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -177,6 +191,15 @@ def test_the_demo_writes_what_it_says_and_does_nothing_twice(
         (["experiment", "table5", "--seeds", "0"], "seeds is 0"),
         (["experiment", "table5", "--only", "magic"], "no row is called 'magic'"),
         (["experiment", "table5", "--profile", "full"], "name one with --dataset and --root"),
+        (["experiment", "table5", "--kept", "none"], "kept is none, which holds no result"),
+        (
+            ["experiment", "table5", "--weights", "none.pt"],
+            "--weights none.pt is of --profile full",
+        ),
+        (["experiment", "table5", "--root", "dm"], "--root dm is of a real set; name it"),
+        (["experiment", "table5", "--protocol", "mars/official"], "--protocol mars/official is of"),
+        (["experiment", "table5", "--labels", "v.csv"], "--labels v.csv is of a real set"),
+        (["experiment", "table5", "--unofficial"], "--unofficial is of a real set"),
         (["report", "--results", "none.json", "--out", "x.md"], "none.json"),
         (
             ["embed", "--video", "none.avi", "--boxes", "none.txt", "--out", "x.npz"],

@@ -134,6 +134,10 @@ def test_what_does_not_exist_is_named(tmp_path: Path) -> None:
         lines_of("table5", only="magic")
     with pytest.raises(ValueError, match="seeds is 0"):
         run_study("table5", tmp_path, seeds=0)
+    for folder in (tmp_path, tmp_path / "nope"):
+        with pytest.raises(ValueError, match=rf"kept is {folder}, which holds no result"):
+            run_study("table5", tmp_path / "out", kept=folder)
+    assert list(tmp_path.iterdir()) == []
     for text in ("nothing", "[]", '{"rows": [{}]}', '{"rows": [3]}'):
         (tmp_path / "x.json").write_text(text, encoding="utf-8")
         with pytest.raises(ValueError, match=r"x\.json is no result of an experiment"):

@@ -91,7 +91,7 @@ def _experiment_arguments(parser: Parser) -> None:
     real.add_argument("--labels", type=Path, help="CSV of MARS's tracklet attributes")
     real.add_argument("--unofficial", action="store_true", help="accept a set of another size")
     real.add_argument(
-        "--weights", default="imagenet", help="of the full profile's trunk: imagenet, or a path"
+        "--weights", help="of the full profile's trunk: imagenet, none, or a path (imagenet)"
     )
 
 
@@ -117,10 +117,22 @@ def _experiment(
     protocol: str | None,
     labels: Path | None,
     unofficial: bool,
-    weights: str,
+    weights: str | None,
 ) -> None:
     if profile == "full" and dataset == "synthped":
         raise ValueError("the full profile is for a real set; name one with --dataset and --root")
+    of_a_set = {
+        f"--root {root}": root,
+        f"--protocol {protocol}": protocol,
+        f"--labels {labels}": labels,
+        "--unofficial": unofficial,
+    }
+    odd = [said for said, given in of_a_set.items() if given]
+    if dataset == "synthped" and odd:
+        raise ValueError(f"{odd[0]} is of a real set; name it with --dataset, or leave this out")
+    if weights and profile != "full":
+        raise ValueError(f"--weights {weights} is of --profile full alone; leave it out")
+    trunk = None if weights == "none" else weights or "imagenet"
     setting = Setting(
         identities,
         test_identities,
@@ -130,7 +142,7 @@ def _experiment(
         str(root) if root else None,
         protocol,
         given_options(labels, unofficial),
-        {"model": {"weights": weights}} if profile == "full" else PROFILES[profile],
+        {"model": {"weights": trunk}} if profile == "full" else PROFILES[profile],
     )
     out = out or Path("runs") / profile
     jobs = jobs_there_are(threads) if jobs is None else jobs

@@ -231,8 +231,13 @@ def scores(content: dict[str, Any], preset: str, variant: str, measure: str) -> 
 def _kept(folder: Path) -> dict[str, Measured]:
     """Trials by fingerprint from the results in `folder`; none of those before there was one."""
     found = {}
-    for path in (folder / f"{name}.json" for name in STUDIES):
-        for row in read_study(path)["rows"] if path.is_file() else []:
+    files = [path for name in STUDIES if (path := folder / f"{name}.json").is_file()]
+    if not files:
+        raise ValueError(
+            f"kept is {folder}, which holds no result of an experiment; give the folder of one"
+        )
+    for path in files:
+        for row in read_study(path)["rows"]:
             if "trial" in row:
                 own = {k: v for k, v in row.items() if k not in _BESIDE}
                 found[row["trial"]] = Measured(own, row["cmc"], [], row["revision"])
