@@ -62,6 +62,11 @@ def test_a_table_by_hand() -> None:
     assert "| W2AN | 3 | 0.690 ± 0.020 | 0.590 ± 0.020 | – |" in repaired
     assert len(paper.splitlines()) == 10
     assert "printed" not in format_study(as_read(result("graph")))
+    other = as_read(result("table5"))
+    for row in other["rows"]:
+        row["variant"] = row["variant"].replace("W2AN", "of one's own")
+    (own, *_) = [line for line in format_study(other).splitlines() if "own" in line]
+    assert own.endswith("] | – |")
 
 
 def test_points_are_signed() -> None:

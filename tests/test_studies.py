@@ -138,7 +138,14 @@ def test_what_does_not_exist_is_named(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=rf"kept is {folder}, which holds no result"):
             run_study("table5", tmp_path / "out", kept=folder)
     assert list(tmp_path.iterdir()) == []
-    for text in ("nothing", "[]", '{"rows": [{}]}', '{"rows": [3]}'):
+    with pytest.raises(ValueError, match=r"only is '\[', no regular expression"):
+        lines_of("table5", only="[")
+    told = '"setting": {}, "command": "", "revision": "", '
+    for text in (
+        *("nothing", "[]", "{" + told + '"rows": []}', '{"study": "table5", "rows": []}'),
+        *("{" + told + '"study": "table5", "rows": ' + rows for rows in ("[{}]}", "[3]}")),
+        "{" + told + '"study": "magic", "rows": []}',
+    ):
         (tmp_path / "x.json").write_text(text, encoding="utf-8")
         with pytest.raises(ValueError, match=r"x\.json is no result of an experiment"):
             read_study(tmp_path / "x.json")

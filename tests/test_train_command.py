@@ -213,6 +213,8 @@ def test_a_dry_run_says_what_it_costs_and_writes_nothing(run: Run, tmp_path: Pat
         (("--workers", "-1"), "--workers: -1"),
         (("--seed", "-1"), "--seed: -1"),
         (("--device", "cuda"), "no CUDA device"),
+        (("--device", "foo"), "device is 'foo'; give cpu, cuda or cuda:N"),
+        (("--device", "meta"), "device is 'meta'; give cpu, cuda or cuda:N"),
         (("--resume",), "last.pt does not exist"),
         (("--weights", "nowhere.pt"), "nowhere.pt does not exist"),
         (("--identities", "5"), "5 people to train on, a batch needs 8"),
@@ -233,6 +235,13 @@ def test_mistakes(
     assert status == 2
     assert "error: " in error
     assert message in error
+
+
+def test_a_gpu_that_is_not_there_is_a_mistake(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    status, _, error = run("train", "--out", "x", "--device", "cuda:2")
+    assert (status, "'cuda:2'" in error, "GPUs here: 2" in error) == (2, True, True)
 
 
 def test_a_dry_run_finds_what_cannot_work(

@@ -147,3 +147,13 @@ with ProcessPoolExecutor(2, get_context("spawn"), end_with_parent) as pool:
     assert parent.stdout.readline() == b"1 2\n"
     parent.kill()
     parent.communicate(timeout=30)  # the workers write to the same pipe, and must have let go
+
+
+def test_a_set_that_is_not_there_begins_no_trial(tmp_path: Path) -> None:
+    setting = replace(TINY, dataset="ilids-vid", root="nowhere", protocol="ilids-vid/split-{foo}")
+    with pytest.raises(ValueError, match=r"protocol 'ilids-vid/split-\{foo\}': the number"):
+        measure(Trial("paper", "paper", 0), tmp_path, setting)
+    setting = replace(setting, protocol="ilids-vid/split-{seed}")
+    with pytest.raises(ValueError, match="nowhere is missing"):
+        measure(Trial("paper", "paper", 0), tmp_path, setting)
+    assert list(tmp_path.iterdir()) == []

@@ -51,8 +51,8 @@ def format_study(content: dict[str, Any]) -> str:
             worth = interval(paired(content, preset, variant, WHOLE))
             cells.append("–" if variant == WHOLE else points(worth))
             if beside:
-                row = beside[variant]
-                cells.append(f"{row['rank1']:.1f} / {row['mAP']:.1f} %")
+                row = beside.get(variant)
+                cells.append(f"{row['rank1']:.1f} / {row['mAP']:.1f} %" if row else "–")
             lines.append(_line(cells))
         parts.append("\n".join(lines))
     return "\n\n".join(parts)

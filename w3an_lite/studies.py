@@ -131,11 +131,15 @@ def lines_of(
     if name not in STUDIES:
         raise ValueError(f"study {name!r} is not known; choose from {', '.join(STUDIES)}")
     setting = setting or Setting()
+    try:
+        wanted = re.compile(only or "")
+    except re.error as error:
+        raise ValueError(f"only is {only!r}, no regular expression: {error}") from error
     lines = []
     for seed in seeds:
         for preset in presets or STUDIES[name].presets:
             rows = STUDIES[name].rows(preset)
-            chosen = [row for row in rows if row == WHOLE or re.search(only or "", row)]
+            chosen = [row for row in rows if row == WHOLE or wanted.search(row)]
             if only and len(chosen) == 1:
                 raise ValueError(f"no row is called {only!r}; there are {', '.join(rows)}")
             for row in chosen:
@@ -209,6 +213,8 @@ def read_study(path: str | Path) -> dict[str, Any]:
     """What `run_study` wrote to NAME.json, null as nan; ValueError if it is something else."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
+        if content["study"] not in STUDIES or _TOLD - content.keys():
+            raise KeyError("study")
         for row in content["rows"]:
             row.update({k: math.nan for k, v in row.items() if v is None})
             if not {"variant", "preset", "seed", "mAP", "rank1"} <= row.keys():
@@ -243,6 +249,9 @@ def _kept(folder: Path) -> dict[str, Measured]:
                 found[row["trial"]] = Measured(own, row["cmc"], [], row["revision"])
     return found
 
+
+_TOLD = {"setting", "command", "revision"}
+"""What a result holds beside its study and its rows."""
 
 _BESIDE = ("variant", "preset", "seed", "cmc", "trial", "revision")
 """What a row holds beside its scores."""

@@ -54,7 +54,7 @@ def _train_arguments(parser: Parser) -> None:
     parser.add_argument("--save-every", type=at_least(1), default=1, metavar="N",
                         help="epochs between checkpoints (1)")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="try one step, say what all costs")
-    parser.add_argument("--device", help="cpu or cuda (cuda if there is one)")
+    parser.add_argument("--device", help="cpu, cuda or cuda:N (cuda if there is one)")
     parser.add_argument(
         "--workers", type=at_least(0), help="processes that read ahead (one a core, to 8)"
     )
@@ -90,16 +90,14 @@ def _train(
 ) -> None:
     torch.set_num_threads(threads)
     speed = Speed(**{field.name: options.pop(field.name) for field in fields(Speed)})
-    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if chosen.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError("there is no CUDA device here; leave --device out, or give cpu")
+    chosen = _device(device)
     seed = options.pop("seed") or 0
     drawn = dataset == "synthped" and store is None
     scale = scale or ("small" if drawn else "paper")
     plan = Plan(preset, scale, seed, epochs, weights, workers_for(workers, drawn), not drawn)
     loads = splits_of(dataset, root, protocol, split, store, {**options, "seed": seed})
     run = _try if dry_run else _fit
-    with process_group(torch.device(chosen)) as own:
+    with process_group(chosen) as own:
         found = []
         for name, load in loads.items():
             scores = run(
@@ -111,6 +109,19 @@ def _train(
             found.append(scores)
         if loads.keys() != {""} and Ranks.now().first:
             _say_splits(found, out)
+
+
+def _device(asked: str | None) -> torch.device:
+    """The device to train on, a GPU if none is named and there is one; ValueError without it."""
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    chosen = asked or ("cuda" if gpus else "cpu")
+    if chosen.startswith("cuda") and not gpus:
+        raise ValueError("there is no CUDA device here; leave --device out, or give cpu")
+    if chosen not in ("cpu", "cuda", *(f"cuda:{number}" for number in range(gpus))):
+        raise ValueError(
+            f"device is {chosen!r}; give cpu, cuda or cuda:N (GPUs here: {gpus}, counted from 0)"
+        )
+    return torch.device(chosen)
 
 
 def _try(

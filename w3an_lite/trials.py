@@ -91,7 +91,7 @@ def people(setting: Setting, seed: int) -> Split:
     test tracklet is; each seed draws its own."""
     if setting.dataset == "synthped":
         return _drawn(setting.identities, setting.test_identities, seed)
-    protocol = setting.protocol and setting.protocol.format(seed=seed)
+    protocol = setting.protocol and setting.protocol.replace("{seed}", str(seed))
     return load_dataset(setting.dataset, setting.root, protocol, **setting.options)
 
 
@@ -133,13 +133,13 @@ def measure(trial: Trial, out: Path, setting: Setting, device: str = "cpu") -> M
     if all(kept.get(key) == value for key, value in asked.items()):
         scores = {k: math.nan if v is None else v for k, v in kept["scores"].items()}
         return Measured(scores, kept["cmc"], kept["rows"], kept["revision"])
+    torch.set_num_threads(setting.threads)
+    started = time.monotonic()
+    split = people(setting, trial.seed)  # before a trial begins: they may not be there
     resume = _read(begun) == asked and (folder / "last.pt").is_file()
     if not resume:
         (folder / "last.pt").unlink(missing_ok=True)
         _write(asked, begun)
-    torch.set_num_threads(setting.threads)
-    started = time.monotonic()
-    split = people(setting, trial.seed)
     changes = {part: dict(values) for part, values in trial.changes.items()}
     train = split.train
     if left_out := changes.pop("labels", {}).get("without"):
