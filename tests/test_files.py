@@ -59,6 +59,8 @@ def test_plain_values_come_back_as_they_went(tmp_path: Path) -> None:
 def test_damaged_missing_and_odd_files(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.pt does not exist"):
         load_plain(tmp_path / "none.pt")
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path} is a folder; give the path of a .pt"):
+        load_plain(tmp_path)
     save_plain({"a": torch.randn(1000)}, tmp_path / "half.pt")
     whole = (tmp_path / "half.pt").read_bytes()
     (tmp_path / "half.pt").write_bytes(whole[: len(whole) // 2])
@@ -112,7 +114,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_old_file(
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="file"):
+    with pytest.raises(OSError, match=r"file/a\.pt could not be written .*choose another place"):
         save_plain({}, tmp_path / "file" / "a.pt")
 
 

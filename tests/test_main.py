@@ -97,6 +97,13 @@ def test_a_window_longer_than_every_track_is_a_mistake(
         ("evaluate STREET --labels DIR/who.csv --model SMALL nope.pt", "nope.pt does not exist"),
         ("evaluate STREET --labels DIR/who.csv --visibility DIR/seen.csv", "track 1, frame 2"),
         ("pretrain --out DIR", "DIR cannot be written"),
+        ("rank --embeddings nope.npz --out DIR/gt.txt", "gt.txt/0000.png cannot be written"),
+        ("report --results nope --out DIR", "DIR cannot be written"),
+        ("report --results nope --out DIR/gt.txt/x.md", "x.md cannot be written"),
+        ("report --results nope --out DIR/x.md", "nope cannot be read (No such file"),
+        ("demo --out DIR/gt.txt", "gt.txt/metrics.json cannot be written"),
+        ("experiment table5 --out DIR/gt.txt", "gt.txt/table5.json cannot be written"),
+        ("experiment table5 --out DIR/gt.txt/x", "x/table5.json cannot be written"),
     ],
 )
 def test_what_cannot_be_read_or_written_is_said_before_the_work(
@@ -108,13 +115,15 @@ def test_what_cannot_be_read_or_written_is_said_before_the_work(
 
     for name in ("self_taught", "embed", "judge", "pretrain"):
         monkeypatch.setattr(f"w3an_lite.commands.{name}", work)
+    for name in ("demo", "run_study"):
+        monkeypatch.setattr(f"w3an_lite.experiment_commands.{name}", work)
     film, boxes, _ = _street(tmp_path)
     (tmp_path / "seen.csv").write_text("track_id,frame,visibility\n1,1,0.5")
     before = sorted(tmp_path.rglob("*"))
-    street = f"--video {film} --boxes {boxes} --model SMALL --self-teach 20"
+    street = f"--video {film} --boxes {boxes} --model SMALL --self-teach 20 --threads 1"
     for word, value in {"STREET": street, "SMALL": str(small), "DIR": str(tmp_path)}.items():
         command, words = command.replace(word, value), words.replace(word, value)
-    assert main([*command.split(), "--threads", "1"]) == 2
+    assert main(command.split()) == 2
     assert words in capsys.readouterr().err
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -180,6 +189,19 @@ def test_the_demo_writes_what_it_says_and_does_nothing_twice(
     stamp = (tmp_path / "paper-0" / "model.pt").stat().st_mtime_ns
     assert main(run) == 0
     assert (tmp_path / "paper-0" / "model.pt").stat().st_mtime_ns == stamp
+    (tmp_path / "metrics.json").unlink()
+    for name, damage in (("model.pt", b"no model"), ("result.json", b'{"scores": {"mAP": 0.')):
+        kept = tmp_path / "paper-0" / name
+        whole = kept.read_bytes()
+        kept.write_bytes(damage)
+        capsys.readouterr()
+        assert main(run) == 2
+        said = capsys.readouterr().err
+        assert f"{kept} is" in said
+        assert f"remove {kept.parent}, and that trial is run again" in said
+        assert not (tmp_path / "metrics.json").exists()
+        kept.write_bytes(whole)
+    assert main(run) == 0
 
 
 @pytest.mark.parametrize(

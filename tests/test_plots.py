@@ -338,3 +338,6 @@ def test_save_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
     with pytest.raises(ValueError, match=r"a\.jpg does not end in \.png"):
         plots.save(figure, tmp_path / "a.jpg")
+    plots.save(figure, tmp_path / "new" / "b.png")
+    with pytest.raises(OSError, match=r"b\.png could not be written .*choose another place"):
+        plots.save(figure, path / "b.png")

@@ -237,6 +237,14 @@ def test_mistakes(
     assert message in error
 
 
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["train", "dry"])
+def test_a_file_in_the_place_of_the_folder(run: Run, tmp_path: Path, dry: tuple[str, ...]) -> None:
+    (tmp_path / "file").write_text("keep")
+    for out in (tmp_path / "file", tmp_path / "file" / "x"):
+        status, _, error = run("train", *DRAWN, *QUICK, *dry, "--out", out)
+        assert (status, f"{out / 'last.pt'} cannot be written" in error) == (2, True)
+
+
 def test_a_gpu_that_is_not_there_is_a_mistake(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)

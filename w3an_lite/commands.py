@@ -139,6 +139,7 @@ def _rank_arguments(parser: Parser) -> None:
 def _rank(embeddings: Path, out: Path, top: int) -> None:
     if top < 1:
         raise ValueError(f"top is {top}; at least 1")
+    check_out(out / "0000.png")
     content = load_embeddings(embeddings)
     for i, found in enumerate(nearest(content, top)):
         others = ", ".join(f"{content.names[j]} ({d:.2f})" for j, d in zip(*found, strict=True))

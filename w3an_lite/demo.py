@@ -49,6 +49,7 @@ def demo(
     out, setting = Path(out), setting or Setting()
     runs = [Trial(name, name, seed) for seed in range(seeds) for name in VARIANTS]
     measured = measure_all(runs, out, setting, jobs, progress)
+    models = {name: _model(out / f"{name}-0") for name in VARIANTS[:2]}
     first = people(replace(setting, identities=1), 0)
     metrics: dict[str, Any] = {
         "protocol": first.name,
@@ -71,9 +72,19 @@ def demo(
         ],
         out / "log.csv",
     )
-    models = {name: W3AN.from_pretrained(out / f"{name}-0" / "model.pt") for name in VARIANTS[:2]}
     save(attention_picture(models, first), out / "attention.png")
     return metrics
+
+
+def _model(folder: Path) -> W3AN:
+    """The model that a trial kept; ValueError if it is not there any more, or damaged."""
+    try:
+        return W3AN.from_pretrained(folder / "model.pt")
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{folder / 'model.pt'} is missing or damaged; remove {folder}, and that trial is run "
+            "again"
+        ) from error
 
 
 def attention_picture(models: dict[str, W3AN], split: Split, people: int = 2) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .commands import Command, say
 from .data.datasets import DATASETS
-from .data_arguments import at_least, given_options
+from .data_arguments import at_least, check_out, given_options
 from .demo import demo, table
 from .presets import PRESETS, SMALL, STUDY, Changes
 from .report import format_study, write_report
@@ -54,6 +54,7 @@ def _demo(
     jobs: int,
     threads: int,
 ) -> None:
+    check_out(out / "metrics.json")
     setting = Setting(identities, test_identities, epochs, threads)
     say(table(demo(out, seeds, setting, jobs)))
     for name in ("metrics.json", "log.csv", "attention.png"):
@@ -145,6 +146,7 @@ def _experiment(
         {"model": {"weights": trunk}} if profile == "full" else PROFILES[profile],
     )
     out = out or Path("runs") / profile
+    check_out(out / f"{study}.json")
     jobs = jobs_there_are(threads) if jobs is None else jobs
     found = run_study(study, out, preset or (), seeds, setting, jobs, only, kept=kept)
     say(format_study(found))
@@ -161,6 +163,7 @@ def _report_arguments(parser: Parser) -> None:
 
 
 def _report(results: list[Path], out: Path, pictures: Path | None) -> None:
+    check_out(out)
     for path in write_report(results, out, pictures):
         say(f"wrote {path}")
 

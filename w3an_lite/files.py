@@ -20,17 +20,18 @@ def replacing(path: str | Path) -> Iterator[Path]:
     The folder is made if it is missing. OSError names the file when it cannot be written.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part{path.suffix}")
     try:
-        yield part
-        os.replace(part, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield part
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise OSError(
             f"{path} could not be written ({error}); free space or choose another place"
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def save_plain(content: dict[str, Any], path: str | Path) -> None:
@@ -48,7 +49,8 @@ def load_plain(path: str | Path) -> dict[str, Any]:
     A pickle that would run code is refused. FileNotFoundError, or ValueError naming the file.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f"{path} does not exist; give the path of a .pt file")
+        what = "is a folder" if Path(path).is_dir() else "does not exist"
+        raise FileNotFoundError(f"{path} {what}; give the path of a .pt file")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:

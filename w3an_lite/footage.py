@@ -170,7 +170,4 @@ def draw_ranking(embeddings: Embeddings, row: int, found: Found, out: str | Path
     figure = attention_grid(
         [(label, embeddings.frames[j], embeddings.maps[j], embeddings.beta[j]) for label, j in rows]
     )
-    path = Path(out) / f"{row:04d}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save(figure, path)
-    return path
+    return save(figure, Path(out) / f"{row:04d}.png")

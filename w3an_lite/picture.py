@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
+
+from .files import replacing
 
 TITLE, TEXT, SMALL = 11, 9, 8
 """Font sizes in points."""
@@ -55,18 +56,15 @@ def to_png(figure: Figure, dpi: float = 100, compression: int = 6) -> bytes:
 def save(figure: Figure, path: str | Path, dpi: float = 150) -> Path:
     """Write the figure as PNG; `path` holds the old file or the whole new one, never a part.
 
-    Raises `ValueError` if `path` does not end in .png, `OSError` if it cannot be written.
+    Its folder is made if it is missing. Raises `ValueError` if `path` does not end in .png,
+    `OSError` if it cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise ValueError(f"{path} does not end in .png; pictures are saved as PNG")
     data = to_png(figure, dpi)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as part:
+        part.write_bytes(data)
     return path
 
 

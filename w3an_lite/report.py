@@ -200,7 +200,6 @@ def write_report(
     out = Path(out)
     folder = out.parent if folder is None else Path(folder)
     groups = gather(results)
-    folder.mkdir(parents=True, exist_ok=True)
     text = ["# What was measured", "", _INTRODUCTION]
     written = []
     for number, studies in enumerate(groups, start=1):

@@ -210,7 +210,10 @@ def run_study(
 
 
 def read_study(path: str | Path) -> dict[str, Any]:
-    """What `run_study` wrote to NAME.json, null as nan; ValueError if it is something else."""
+    """What `run_study` wrote to NAME.json, null as nan.
+
+    OSError if it cannot be read, ValueError if it is something else.
+    """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         if content["study"] not in STUDIES or _TOLD - content.keys():
@@ -219,6 +222,10 @@ def read_study(path: str | Path) -> dict[str, Any]:
             row.update({k: math.nan for k, v in row.items() if v is None})
             if not {"variant", "preset", "seed", "mAP", "rank1"} <= row.keys():
                 raise KeyError("mAP")
+    except OSError as error:
+        raise OSError(
+            f"{path} cannot be read ({error.strerror}); give what `experiment` wrote, or its folder"
+        ) from error
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no result of an experiment; run it again") from error
     return content

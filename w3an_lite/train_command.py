@@ -96,6 +96,8 @@ def _train(
     scale = scale or ("small" if drawn else "paper")
     plan = Plan(preset, scale, seed, epochs, weights, workers_for(workers, drawn), not drawn)
     loads = splits_of(dataset, root, protocol, split, store, {**options, "seed": seed})
+    for name in loads:
+        check_out(out / name / LAST)
     run = _try if dry_run else _fit
     with process_group(chosen) as own:
         found = []
@@ -128,7 +130,6 @@ def _try(
     plan: Plan, split: Split, out: Path, device: torch.device, speed: Speed, *,
     resume: bool, repeats: int, evaluate_every: int, **_: Any,
 ) -> dict[str, Any]:  # fmt: skip
-    check_out(out / LAST)
     _check_new(out, resume)
     check_answerable(split)
     model, objective, recipe = plan.build(split, not resume)

@@ -254,4 +254,12 @@ def _write(content: Any, path: Path) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    """What `_write` wrote, {} if nothing; ValueError if it is damaged."""
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{path} is damaged ({error}); remove {path.parent}, and that trial is run again"
+        ) from error

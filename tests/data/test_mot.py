@@ -338,6 +338,11 @@ def test_label_windows(tmp_path: Path) -> None:
     path.write_text(head + "1,B,2,1,20\n1,C,2,1,20\n")
     with pytest.raises(DataError, match="2 different people"):
         label_windows(parts[:1], path)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20)
+    with pytest.raises(
+        DataError, match=r"labels\.csv is not a text file; give a label file, a CSV$"
+    ):
+        label_windows(parts, path)
     for bad in ("track_id,person\n1,A\n", head + "1,A,x,1,2\n", head + "1,A\n"):
         path.write_text(bad)
         with pytest.raises(DataError, match=r"labels\.csv is not a label file"):

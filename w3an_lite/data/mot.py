@@ -257,6 +257,8 @@ def label_windows(tracklets: Sequence[Tracklet], labels: str | Path) -> list[Tra
                 span = int(row["first_frame"]), int(row["last_frame"])
                 known = rows.setdefault(int(row["track_id"]), [])
                 known.append((*span, row["person"].strip(), int(row["visit"])))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is not a text file; give a label file, a CSV") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); give a label file") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
