@@ -135,6 +135,20 @@ def test_attributes_from_rap_to_a_set_on_disk(run: Run, mars: Path, tmp_path: Pa
     assert label_split(split, tmp_path / "a.csv").name == split.name
 
 
+def test_an_unofficial_rap_labels_what_has_no_official_size(
+    run: Run, mars: Path, tmp_path: Path
+) -> None:
+    rap, store = tmp_path / "rap", tmp_path / "s"
+    run("synth", "--layout", "rap", "--out", rap, "--identities", 4, *TINY)
+    run("pack", "--dataset", "mars", "--root", mars, "--unofficial", "--out", store)
+    for target in ((store,), ("synthped", *FEW)):
+        given = ("--target", *target, "--unofficial", "--out", tmp_path / "a.csv", *QUICK)
+        status, _, error = run("attributes", "--source", rap, *given)
+        assert status == 0, error
+        status, _, error = run("attributes", "--source", "synthped", *given)
+        assert (status, "no option 'official' (--unofficial)" in error) == (2, True)
+
+
 def test_truth_prints_the_comparison(run: Run, tmp_path: Path) -> None:
     status, text, error = run(
         "attributes", "--source", "synthped", "--target", "synthped", "--out", tmp_path / "a.csv",

@@ -47,7 +47,8 @@ class ResNet18Trunk(nn.Module):
             except Exception as error:
                 raise OSError(
                     f"the ImageNet weights of ResNet-18 could not be fetched ({error}); give the "
-                    "path of resnet18-f37072fd.pth, or weights=None to start from random numbers"
+                    "path of resnet18-f37072fd.pth, or weights=None (--weights none) to start from "
+                    "random numbers"
                 ) from error
             load_trunk(net, state, "imagenet")
         elif weights is not None:

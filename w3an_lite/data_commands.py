@@ -154,7 +154,7 @@ def _attributes(
     seed = options["seed"] or 0
     read: tuple[int, int] = (size[0], size[1]) if size else TransferRecipe.size
     recipe = TransferRecipe(mmd_weight=mmd_weight, steps=steps, size=read, seed=seed)
-    split = _target(target, dataset, protocol, read, options)
+    split = _target(source, target, dataset, protocol, read, options)
     if truth:
         known_labels(split.train)
     labelled = (
@@ -175,6 +175,7 @@ def _attributes(
 
 
 def _target(
+    source: str,
     target: str,
     dataset: str | None,
     protocol: str | None,
@@ -182,6 +183,8 @@ def _target(
     options: dict[str, Any],
 ) -> Split:
     given = given_options(**options)
+    if source != "synthped" and (target == "synthped" or dataset in (None, "store")):
+        given.pop("official", None)  # of the source alone: these have no official size
     if target == "synthped":
         if dataset not in (None, "synthped"):
             raise DataError(f"--target synthped and --dataset {dataset}; leave one of them out")

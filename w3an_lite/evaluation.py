@@ -209,7 +209,8 @@ def _search(
     if not valid.any():
         raise ValueError(
             f"none of the {queries} queries has a right item left in the gallery; check identities "
-            "and cameras, or pass camera_rule=False for a set with one camera"
+            "and cameras (person and visit in a file of labels); in Python, camera_rule=False is "
+            "for a set with one camera"
         )
     hits = np.bincount(np.minimum(first_rank[valid], max_rank + 1), minlength=max_rank + 2)
     return Ranking(

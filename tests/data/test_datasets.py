@@ -53,6 +53,8 @@ def test_drawn_people_and_their_store(tmp_path: Path) -> None:
         ("synthped", "x", None, {}, "neither a root nor a protocol"),
         ("synthped", None, "p", {}, "neither a root nor a protocol"),
         ("mars", "x", None, {"identities": 3}, "mars has no option 'identities'"),
+        ("store", "x", None, {"attributes": "a"}, r"no option 'attributes' \(--labels\); its opt"),
+        ("rap", "x", None, {"files": ""}, r"its options are official \(--unofficial\)"),
         ("rap", "nowhere", None, {}, "nowhere is missing"),
         ("store", "nowhere", None, {}, "nowhere is not a folder"),
     ],

@@ -135,5 +135,8 @@ def test_missing_and_miscounted_tell_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"get it from http://x and lay it out as ROOT/a"):
         layout.need(tmp_path / "a", "http://x", "ROOT/a")
     layout.hold_to({"people": 3}, {"people": 3}, tmp_path, "http://x")
-    with pytest.raises(DataError, match=r"people: found 3, the official set has 4,000.*official="):
+    with pytest.raises(
+        DataError,
+        match=r"people: found 3, the official set has 4,000.*official=False .--unofficial",
+    ):
         layout.hold_to({"people": 3}, {"people": 4000}, tmp_path, "http://x")

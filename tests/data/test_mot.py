@@ -183,8 +183,11 @@ def test_min_frames_and_progress(
     assert capsys.readouterr().err == ""
     read_mot(folder, boxes, min_frames=2, progress=True)
     assert "2/2" in capsys.readouterr().err
-    with pytest.raises(DataError, match="no track has 5"):
+    with pytest.raises(DataError, match=r"no track has 5 .*; lower min_frames"):
         read_mot(folder, boxes, min_frames=5)
+    outside = write(tmp_path, "1,1,900,0,8,8")
+    with pytest.raises(DataError, match=rf"no track has 1 .*; give the boxes of {folder}"):
+        read_mot(folder, outside)
     with pytest.raises(ValueError, match="min_frames=0"):
         read_mot(folder, boxes, min_frames=0)
 

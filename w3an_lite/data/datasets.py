@@ -41,7 +41,11 @@ def load_dataset(
     known = [p for p in inspect.signature(reader).parameters if p not in _POSITIONAL]
     odd = [option for option in options if option not in known]
     if odd:
-        raise DataError(f"{name} has no option {odd[0]!r}; its options are {', '.join(known)}")
+        options_there_are = ", ".join(option + _SPELLED.get(option, "") for option in known)
+        raise DataError(
+            f"{name} has no option {odd[0]!r}{_SPELLED.get(odd[0], '')}; its options are "
+            f"{options_there_are}"
+        )
     if name == "synthped":
         if root is not None or protocol is not None:
             raise DataError("synthped is drawn: it has neither a root nor a protocol; leave them")
@@ -71,6 +75,8 @@ def _read_rap(root: str | Path, protocol: str, *, official: bool = True) -> Spli
 
 
 _POSITIONAL = ("root", "path", "protocol")
+_SPELLED = {"attributes": " (--labels)", "official": " (--unofficial)"}
+"""Options that have another name on the command line."""
 _READERS: dict[str, Callable[..., Split]] = {
     "synthped": synthped,
     "mars": mars.read_mars,

@@ -177,5 +177,6 @@ def hold_to(found: Mapping[str, int], official: Mapping[str, int], root: Path, s
         if found.get(what) != expected:
             raise DataError(
                 f"{root}: {what}: found {found.get(what, 0):,}, the official set has {expected:,}; "
-                f"get the rest from {source}, or pass official=False for a set of another size"
+                f"get the rest from {source}, or accept a set of another size: official=False "
+                "(--unofficial)"
             )

@@ -99,9 +99,8 @@ def read_mot(
         frames = MotFrames(crops[whole], table[whole, 0].astype(np.int64), table[whole, 2:])
         out.append(Tracklet(frames, identity=track, camera=1, name=f"track {track}"))
     if not out:
-        raise DataError(
-            f"{boxes}: no track has {min_frames} box(es) inside the picture; lower min_frames"
-        )
+        remedy = "lower min_frames" if min_frames > 1 else f"give the boxes of {video}"
+        raise DataError(f"{boxes}: no track has {min_frames} box(es) inside the picture; {remedy}")
     return out
 
 
