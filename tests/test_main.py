@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 from PIL import Image
 
 from w3an_lite.__main__ import main
+from w3an_lite.commands import say
 from w3an_lite.demo import MEASURES, VARIANTS
 from w3an_lite.footage import load_embeddings
 from w3an_lite.model import W3AN
@@ -286,6 +289,19 @@ def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> No
         main(["trian"])
     assert stop.value.code == 2
     assert "trian" in capsys.readouterr().err
+
+
+def test_a_console_without_greek_letters_shows_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="cp1252"))
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "--help"])
+    assert stop.value.code == 0
+    say("Spearman of β with visibility ± 0.000")
+    sys.stdout.flush()
+    said = " ".join(written.getvalue().decode("cp1252").split())
+    assert "? is compared with it" in said
+    assert "Spearman of ? with visibility ± 0.000" in said
 
 
 def test_every_command_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
