@@ -41,7 +41,9 @@ def drawn_arguments(parser: Parser) -> None:
 
 def set_arguments(parser: Parser, required: bool = True) -> None:
     parser.add_argument("--dataset", choices=DATASETS, required=required, help="which data set")
-    parser.add_argument("--labels", type=Path, help="CSV of MARS's tracklet attributes")
+    parser.add_argument(
+        "--labels", type=Path, help="CSV of MARS's tracklet attributes (train: or of `attributes`)"
+    )
     parser.add_argument("--splits", type=Path, help="JSON of PRID2011's ten splits (in the root)")
     parser.add_argument("--unofficial", action="store_true", help="accept a set of another size")
     drawn_arguments(parser)

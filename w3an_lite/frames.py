@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -10,6 +13,21 @@ Size = tuple[int, int]
 """(height, width) in pixels."""
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def one_tracklet(frames: Tensor | NDArray[Any]) -> Tensor:
+    """Frames `[n, 3, H, W]`, uint8 or float in [0, 1], as a tensor; ValueError for others."""
+    frames = torch.as_tensor(frames)
+    if frames.ndim != 4 or frames.shape[1] != 3 or len(frames) == 0:
+        raise ValueError(
+            f"frames are {list(frames.shape)}; give one tracklet [n, 3, H, W] with n at least 1"
+        )
+    if frames.is_floating_point() and not 0 <= frames.min() <= frames.max() <= 1:
+        raise ValueError(
+            f"frames run from {frames.min():g} to {frames.max():g}; give uint8, or float in [0, 1] "
+            "that is not normalised yet"
+        )
+    return frames
 
 
 def normalise(frames: Tensor) -> Tensor:

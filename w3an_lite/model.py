@@ -15,23 +15,14 @@ from torch import Tensor, nn
 
 from .backbone import frozen_statistics
 from .cam import Heads, guide_frames
+from .checks import check_graph, check_part, check_values
 from .files import save_plain
-from .frames import Size, cut_clips, fit, normalise
+from .frames import Size, cut_clips, fit, normalise, one_tracklet
 from .gcn import GCN, propagation, readout
 from .guidance import class_maps, random_maps
 from .knn_graph import add_attention, knn_adjacency
 from .output import Encoded, W3ANOutput
-from .parts import (
-    Graph,
-    NoTemporal,
-    Part,
-    WeightedAverage,
-    check_part,
-    check_values,
-    on_strongest,
-    part_of,
-    trunk_of,
-)
+from .parts import Graph, NoTemporal, Part, WeightedAverage, on_strongest, part_of, trunk_of
 from .presets import preset
 from .pretrained import read_model
 from .san import SpatialAttention, attend, uniform_scores
@@ -193,8 +184,8 @@ class W3AN(nn.Module):
     def encode(self, frames: Tensor) -> Encoded:
         """Eq. 1-4 and 10-15 for normalised frames `[B, T, 3, H, W]`."""
         cube = self._cube(frames)
-        wanted = (*frames.shape[:2], self.backbone.channels)
-        check_part("backbone", "C", cube, (*wanted, *cube.shape[3:]))
+        owed = (*frames.shape[:2], self.backbone.channels, *cube.shape[3:])
+        check_part("backbone", "C", cube, owed)
         alpha = uniform_scores(cube) if self.san is None else self.san(cube)
         check_part("spatial", "α", alpha, cube.shape)
         features = attend(alpha, cube)
@@ -217,13 +208,7 @@ class W3AN(nn.Module):
 
     def _graph(self, features: Tensor, beta: Tensor) -> Graph:
         if not isinstance(self.gcn, GCN):
-            graph: Graph = self.gcn(features, beta)
-            clips, frames, channels = features.shape
-            for what, got in zip(("A", "Ã"), graph, strict=False):
-                check_part("graph", what, got, (clips, frames, frames))
-            check_part("graph", "F^g", graph[2], features.shape)
-            check_part("graph", "F^v", graph[3], (clips, channels))
-            return graph
+            return check_graph(self.gcn(features, beta), features)
         joined = knn_adjacency(features, self.neighbours, self.mutual, self.include_self)
         adjacency = add_attention(joined, beta)
         nodes = self.gcn(features, propagation(joined, adjacency, self.degree))
@@ -292,16 +277,7 @@ class W3AN(nn.Module):
         Cuts it into clips of T (see `cut_clips`), embeds `batch` clips at a time and averages.
         Leaves the model in the mode it was in.
         """
-        frames = torch.as_tensor(frames)
-        if frames.ndim != 4 or frames.shape[1] != 3 or len(frames) == 0:
-            raise ValueError(
-                f"frames are {list(frames.shape)}; give one tracklet [n, 3, H, W] with n at least 1"
-            )
-        if frames.is_floating_point() and not 0 <= frames.min() <= frames.max() <= 1:
-            raise ValueError(
-                f"frames run from {frames.min():g} to {frames.max():g}; give uint8, or float in "
-                "[0, 1], not normalised"
-            )
+        frames = one_tracklet(frames)
         training = self.training
         self.eval()
         try:

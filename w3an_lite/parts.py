@@ -25,35 +25,6 @@ OWN = ("backbone", "spatial", "temporal", "graph")
 """The arguments of `W3AN` that take a module of one's own."""
 
 
-CHOICES = {
-    "maps_of": ("all", "present"),
-    "map_form": ("range", "evidence", "raw"),
-    "heads_on": ("cube", "both"),
-    "degree": ("adjacency", "weighted"),
-    "readout": ("mean", "beta"),
-    "guide_by": ("classes", "noise"),
-}
-"""Arguments of `W3AN` that are one of a few words."""
-
-
-def check_values(config: dict[str, Any]) -> None:
-    """ValueError names the first of `W3AN`'s arguments that cannot be."""
-    identities, clip_length, keep = (config[k] for k in ("identities", "clip_length", "keep"))
-    if min(identities, clip_length) < 1:
-        raise ValueError(f"identities {identities}, clip_length {clip_length}: at least 1")
-    for name, known in CHOICES.items():
-        if config[name] not in known:
-            raise ValueError(
-                f"{name} {config[name]!r} is not known; choose from {', '.join(known)}"
-            )
-    if config["flatten"] and config["heads_on"] == "both":
-        raise ValueError("flattened heads cannot read F_t; choose flatten or heads_on='both'")
-    if not 0 < keep <= 1:
-        raise ValueError(f"keep is {keep}; give a share of the frames above 0 and at most 1")
-    if keep < 1 and config["temporal"] is False:
-        raise ValueError("keep chooses frames by β; it needs a temporal part")
-
-
 def trunk_of(given: str | nn.Module, weights: str | None, further: dict[str, Any]) -> nn.Module:
     """The trunk that was given, or the one of that name; ValueError names those there are."""
     if isinstance(given, nn.Module):
@@ -77,13 +48,6 @@ def part_of(
     if not callable(given):
         raise ValueError(f"{given!r} is no part; give True, False, a module or a class of one")
     return given if isinstance(given, nn.Module) else given(channels)
-
-
-def check_part(name: str, what: str, got: Tensor, wanted: tuple[int, ...]) -> Tensor:
-    """`got`, if it has the shape that part `name` owes; ValueError otherwise."""
-    if tuple(got.shape) != tuple(wanted):
-        raise ValueError(f"the {name} part gave {what} {list(got.shape)}, not {list(wanted)}")
-    return got
 
 
 class NoTemporal(nn.Module):
