@@ -11,6 +11,8 @@ import pytest
 import torch
 
 import w3an_lite.exercises
+from w3an_lite.claims import interval, verdict
+from w3an_lite.exercises import backbone_and_cam, does_it_attend, gcn, guided_attention
 from w3an_lite.exercises.checker import Verdict
 
 MODULES = [
@@ -82,14 +84,84 @@ def test_nonsense_gets_a_sentence(module: ModuleType, name: str) -> None:
         ("losses", "move", 1.5, False, "a pair"),
         ("w3an", "half", 0.001, True, ""),
         ("w3an", "half", 0.00111, False, "the sum over the second half"),
+        ("w3an", "half", 0.00098, False, "all 150 epochs"),
+        ("w3an", "chance", torch.tensor([2 / 94]), True, ""),
         ("w3an", "chance", 0.0213, True, ""),
         ("w3an", "chance", 0.021, False, "the fraction itself"),
         ("w3an", "chance", 2 / 95, False, "the query is left out"),
+        ("temporal_attention", "enough", 0.505, False, ""),
+        ("temporal_attention", "bias", 0.5, False, "above β_overall"),
+        ("backbone_and_cam", "weights", 15_680_625, False, "a bias is no weight"),
+        ("backbone_and_cam", "weights", 15_681_000, False, ""),
+        ("losses", "move", (0.0, 0.0), False, "on a clip of person A"),
+        ("losses", "move", (-0.5, 0.0), False, "too near to person A"),
+        ("full_training", "processes", [8, 4, 2], False, "rising order"),
+        ("full_training", "processes", [2, 8], False, "no process may share"),
+        ("does_it_attend", "rows", "f, d, e, b", True, ""),
+        ("does_it_attend", "rows", ["f", "d", "e", "b"], True, ""),
+        ("does_it_attend", "seeds", "12", False, "leave the quotes out"),
     ],
 )
 def test_answers_that_lie_near_the_right_one(
-    module: str, name: str, answer: float, passed: bool, says: str
+    module: str, name: str, answer: Any, passed: bool, says: str
 ) -> None:
     verdict = judge(importlib.import_module(f"w3an_lite.exercises.{module}"), name, answer)
     assert verdict.passed is passed
     assert says in verdict.message
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda v, m, at: (at(v, 0.95), at(v, 0.99)),
+        lambda v, m, at: (at(v, 0.95), at(v, 0.975)),
+        lambda v, m, at: (at(v, 0.95), at(v, 1 - 0.025 / m)),
+        lambda v, m, at: (at(v, 0.95), at(v, 1 - 0.05 / len(v))),
+        lambda v, m, at: (at(v, 1 - 0.05 / m), at(v, 1 - 0.05 / m)),
+    ],
+    ids=["99%", "97.5%", "half", "by seeds", "both wide"],
+)
+def test_a_rule_of_the_wrong_width_is_no_verdict(rule: Any) -> None:
+    def answer(differences: dict[str, list[float]]) -> str:
+        ends = [rule(v, len(differences), interval) for v in differences.values()]
+        if all(first.low > 0 for first, _ in ends):
+            return "holds"
+        return "does not" if any(second.high <= 0 for _, second in ends) else "cannot tell"
+
+    assert does_it_attend.check_verdict(answer).passed is False
+
+
+def test_the_last_difference_does_not_decide_alone() -> None:
+    def last(differences: dict[str, list[float]]) -> str:
+        return verdict({"": [*differences.values()][-1]})
+
+    assert does_it_attend.check_verdict(last).passed is False
+
+
+def test_weights_of_grad_cam_are_of_each_picture() -> None:
+    def shared(cube: torch.Tensor, score: Any) -> torch.Tensor:
+        leaf = cube.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(score(leaf).sum(), leaf)
+        return (slope.mean((0, 2, 3), keepdim=True) * cube).sum(1)
+
+    assert backbone_and_cam.check_gradcam(shared).passed is False
+
+    def one_by_one(cube: torch.Tensor, score: Any) -> list[torch.Tensor]:
+        leaf = cube.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(score(leaf).sum(), leaf)
+        return [(s.mean((1, 2), keepdim=True) * c).sum(0) for s, c in zip(slope, leaf, strict=True)]
+
+    assert backbone_and_cam.check_gradcam(one_by_one).passed is True
+
+
+def test_the_hint_for_a_lonely_frame_or_a_flat_map_is_for_what_is_else_right() -> None:
+    def rows(joined: torch.Tensor, adjacency: torch.Tensor) -> torch.Tensor:
+        return adjacency / joined.sum(1, keepdim=True)
+
+    assert "until a frame is alone" not in gcn.check_propagation(rows).message
+
+    def axis(maps: torch.Tensor) -> torch.Tensor:
+        low, high = maps.amin(-1, keepdim=True), maps.amax(-1, keepdim=True)
+        return (maps - low) / (high - low)
+
+    assert "until a map is flat" not in guided_attention.check_scale(axis).message

@@ -90,8 +90,20 @@ def test_a_wrong_value_gets_its_hint() -> None:
     assert SEVEN.judge(8).message == "less"
     assert SEVEN.judge(-7.0).message == "sign"
     assert SEVEN.judge(True).passed is False
-    assert SEVEN.judge("7").passed is False
-    assert "shape" in SEVEN.judge([7.0, 7.0]).message
+    assert "leave the quotes out" in SEVEN.judge("7").message
+    assert "[2], and a single number is wanted" in SEVEN.judge([7.0, 7.0]).message
+
+
+def test_one_number_in_brackets_is_a_number() -> None:
+    for seven in (7, [7], torch.tensor([[7.0]]), torch.tensor(7), [torch.tensor(7.0)]):
+        assert SEVEN.judge(seven).passed is True
+    total = Exercise(lambda x: x.sum(), "a sum", (), [(torch.ones(3),)])
+    assert total.judge(lambda x: x.sum(0, keepdim=True)).passed is True
+
+
+def test_whoever_forgot_to_return_is_told() -> None:
+    assert "`return`" in DOUBLE.judge(lambda x: None).message
+    assert "`return`" not in SEVEN.judge(None).message
 
 
 def test_the_generator_is_left_where_it_was() -> None:

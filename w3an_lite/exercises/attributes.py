@@ -107,6 +107,7 @@ RARITY = Exercise(
             "this is the weight of a label 0; rare attributes would count less",
         ),
     ),
+    otherwise="with p the share of ones among the known labels, a one weighs 1 / 2p",
 )
 
 

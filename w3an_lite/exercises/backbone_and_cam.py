@@ -72,6 +72,7 @@ EVIDENCE = Exercise(
             "a softmax does not change when both logits rise together; does your answer?",
         ),
     ),
+    otherwise="how much is the logit of 'present' ahead of that of 'absent', for each feature?",
 )
 
 
@@ -97,7 +98,7 @@ def _curved(cube: Tensor) -> Tensor:
 GRADCAM = Exercise(
     right=_grad_cam,
     praise="a weight for each channel: how much the score would gain, averaged over positions",
-    inputs=[(_draw(2, 3, 4, 2), _linear), (_draw(1, 4, 2, 3, seed=5), _curved)],
+    inputs=[(_draw(2, 3, 4, 2), _linear), (_draw(2, 4, 2, 3, seed=5), _curved)],
     mistakes=(
         Mistake(
             lambda cube, score: (_slope(cube, score) * cube).sum(1),
@@ -144,7 +145,9 @@ WEIGHTS = Exercise(
         ),
         Mistake(512 * 7 * 7, "so many numbers go into each class; how many classes are there?"),
         Mistake(625 * 7 * 7, "right but for one axis of the cube; print its shape"),
+        Mistake(625 * (512 * 7 * 7 + 1), "one a class too many: a bias is no weight of the cube"),
     ),
+    tolerance=1e-9,
     otherwise="print the shape of the cube, then multiply everything that one class weighs",
 )
 

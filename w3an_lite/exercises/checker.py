@@ -50,6 +50,8 @@ class _NotAttempted(Exception):
 
 
 STUB_HINT = "replace the ... with your answer, run the cell, then run this check again"
+NOTHING_HINT = STUB_HINT + "; if it is written, does it `return` something in every case?"
+QUOTED = "give a number; this is a str, a text: leave the quotes out"
 SHAPES = (
     "your answer has the shape {got}, and {wanted} is wanted; "
     "write the shape of each step beside its line"
@@ -90,7 +92,7 @@ class Exercise:
                 return Verdict(True, self.praise)
             return Verdict(False, self.otherwise)
         except _NotAttempted:
-            return Verdict(None, STUB_HINT)
+            return Verdict(None, NOTHING_HINT if self.inputs else STUB_HINT)
         except _Wrong as hint:
             return Verdict(False, str(hint))
         except (Exception, SystemExit) as error:
@@ -120,7 +122,7 @@ class Exercise:
                 raise _Wrong(mistake.hint)
         if isinstance(said, str):
             raise _Wrong(said)
-        if self.accepts is None:
+        if self.accepts is None and (self.inputs or np.ndim(self.right) == 0):
             self._compare_shapes(given)
         return False
 
@@ -153,9 +155,11 @@ class Exercise:
             raise _Wrong(f"your function stopped with {_sentence(error)}, given {shapes}") from None
 
     def _same(self, a: Any, b: Any) -> bool:
-        if isinstance(b, (bool, str)) or isinstance(a, (bool, str)):
+        if isinstance(b, (bool, str)) or isinstance(a, bool):
             return type(a) is type(b) and a == b
         first, second = _tensor(a), _tensor(b)
+        if second.ndim == 0 and first.numel() == 1:  # one number in brackets is a number
+            first = first.reshape(())
         return first.shape == second.shape and torch.allclose(
             first, second, rtol=self.tolerance, atol=self.tolerance
         )
@@ -165,13 +169,17 @@ class Exercise:
             if isinstance(wanted, (bool, str)):
                 continue
             got, shape = list(_tensor(mine).shape), list(_tensor(wanted).shape)
-            if got != shape:
-                raise _Wrong(SHAPES.format(got=got, wanted=shape))
+            if got != shape and (shape or _tensor(mine).numel() != 1):
+                raise _Wrong(SHAPES.format(got=got, wanted=shape or "a single number"))
 
 
 def _tensor(value: Any) -> Tensor:
     if isinstance(value, Tensor):
         return value.detach().cpu().double()
+    if isinstance(value, str):
+        raise _Wrong(QUOTED)
+    if isinstance(value, (list, tuple)):
+        value = [v.detach().cpu().numpy() if isinstance(v, Tensor) else v for v in value]
     try:
         return torch.from_numpy(np.array(value, dtype=np.float64))
     except (TypeError, ValueError):
@@ -180,6 +188,8 @@ def _tensor(value: Any) -> Tensor:
 
 
 def _describe(value: Any) -> str:
+    if callable(value):
+        return "a function"
     return f"a tensor {list(value.shape)}" if isinstance(value, Tensor) else repr(value)[:40]
 
 

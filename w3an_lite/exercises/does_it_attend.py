@@ -84,12 +84,15 @@ INTERVAL = Exercise(
 )
 
 
-def _judged(holds: Callable[..., bool], fails: Callable[..., bool], wide: bool = True) -> Any:
-    """Another rule: `holds` and `fails` are all or any."""
+def _judged(
+    holds: Callable[..., bool], fails: Callable[..., bool], wide: bool = True, both: bool = False
+) -> Any:
+    """Another rule: `holds` and `fails` are all or any; both lines may be wide, or none."""
 
     def answer(differences: dict[str, list[float]]) -> str:
         level = 1 - (1 - LEVEL) / len(differences) if wide else LEVEL
-        if holds(interval(values).low > 0 for values in differences.values()):
+        first = level if both else LEVEL
+        if holds(interval(values, first).low > 0 for values in differences.values()):
             return HOLDS
         if fails(interval(values, level).high <= 0 for values in differences.values()):
             return DOES_NOT
@@ -123,6 +126,15 @@ VERDICT = Exercise(
         ({"one": _CLEAR, "two": _BELOW},),
         ({"one": _CLEAR, "two": _CLEAR, "three": _CLEAR, "four": _CLEAR, "five": _BARELY},),
         ({"one": [0.05]},),
+        ({"one": _BARELY},),
+        (
+            {
+                name: [-value for value in _BARELY]
+                for name in ("one", "two", "three", "four", "five")
+            },
+        ),
+        ({"one": _BELOW, "two": _CLEAR},),
+        ({"one": _NOISE, "two": _CLEAR},),
     ],
     mistakes=(
         Mistake(
@@ -137,6 +149,10 @@ VERDICT = Exercise(
         Mistake(
             _judged(all, any, wide=False),
             "who looks at five differences finds one below 0 by chance more often; widen",
+        ),
+        Mistake(
+            _judged(all, any, both=True),
+            "the first line looks at plain 95% intervals; which line is widened?",
         ),
         Mistake(
             _judged(all, all),
@@ -212,7 +228,11 @@ def check_verdict(student: Any) -> Verdict:
 
 
 def check_rows(student: Any) -> Verdict:
-    """The row that each of four claims should be measured against."""
+    """The row that each of four claims should be measured against; a list of letters will do."""
+    if isinstance(student, (list, tuple)) and all(isinstance(letter, str) for letter in student):
+        student = "".join(student)
+    if isinstance(student, str):
+        student = student.replace(" ", "").replace(",", "")
     return ROWS.judge(student)
 
 

@@ -84,12 +84,18 @@ HOURS = Exercise(
             "seconds a step, not steps a second",
         ),
     ),
+    otherwise="add up the seconds of all steps and all evaluations; an hour has 3,600",
 )
 
 PROCESSES = Exercise(
     right=[2, 4, 8],
     praise="each takes the same number of whole people",
     mistakes=(
+        Mistake(
+            [8, 4, 2],
+            "the right numbers; a list in rising order is wanted",
+            when=lambda answer: sorted(answer) == [2, 4, 8],
+        ),
         Mistake([2, 4, 8, 16], "16 clips divide by 16; do 8 people?"),
         Mistake([1, 2, 4, 8], "one process is no choice among many: the question begins at 2"),
         Mistake([2, 4], "one more: how few people may a process have?"),

@@ -46,7 +46,7 @@ MOVE = Exercise(
         Mistake(
             (0.2, 0.0),
             "it lies on a clip of person A now; who is the nearest stranger of that clip?",
-            lambda place: _apart(place, (0.2, 0.0)) < 0.05,
+            lambda place: min(_apart(place, (0.2, 0.0)), _apart(place, (0.0, 0.0))) < 0.05,
         ),
         Mistake(
             (9.0, 0.0),
@@ -60,7 +60,7 @@ MOVE = Exercise(
         ),
         Mistake(
             (0.6, 0.0),
-            "it stands between the two persons; Eq. 16 wants a gap of 0.55 there",
+            "it stands too near to person A; Eq. 16 wants a gap of 0.55",
             lambda place: _apart(place, (0.2, 0.0)) <= 0.8,
         ),
     ),

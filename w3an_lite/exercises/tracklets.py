@@ -57,7 +57,8 @@ EVEN = Exercise(
             "you take the end of each stretch; where is its middle?",
         ),
     ),
-    otherwise="cut [0, length) into T equal stretches; round the middle of each down",
+    otherwise="cut [0, length) into T equal stretches; round the middle of each down, "
+    "in whole numbers: floats may fall just below one",
 )
 
 _IDENTITY = torch.tensor([7, 7, 3, 0, -1, 7, -1, 5])

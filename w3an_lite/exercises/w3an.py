@@ -172,7 +172,7 @@ def _second_half() -> float:
 HALF = Exercise(
     right=_second_half(),
     praise="150 of 300 epochs move the weights by about a thousandth of the way",
-    tolerance=2e-5,
+    tolerance=2.5e-6,
     mistakes=(
         Mistake(
             _rates()[1],
@@ -185,6 +185,11 @@ HALF = Exercise(
         Mistake(
             1 - _second_half(),
             "this is the share of the first half",
+        ),
+        Mistake(
+            0.00098,
+            "near: are all 150 epochs in it, and no other?",
+            when=lambda share: 0.00095 < float(share) < 0.00105,
         ),
         Mistake(
             0.001 * 0.5,
