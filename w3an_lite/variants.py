@@ -19,14 +19,14 @@ from .data.tracklet import Tracklet
 from .losses import Objective
 from .presets import Changes
 
-UNGUIDED = {"san_weight": 0.0, "map_weight": 0.0}
-"""No map tells α where to look."""
+UNGUIDED = {"san_weight": 0.0, "map_weight": 0.0, "avoid_weight": 0.0}
+"""Nothing tells α where to look, or where not."""
 
 TABLE5: dict[str, Changes] = {
     "W3AN": {},
     "WAN": {
         "model": {"spatial": False, "heads_on": "cube"},
-        "objective": {**UNGUIDED, "look_weight": 0.0, "avoid_weight": 0.0},
+        "objective": {**UNGUIDED, "look_weight": 0.0},
     },
     "random-maps": {"model": {"guide_by": "noise"}},
     "W2AN": {"model": {"temporal": False}, "objective": {"tan_weight": 0.0, "order_weight": 0.0}},
@@ -71,7 +71,8 @@ GAMMAS: dict[str, tuple[str, tuple[float, ...]]] = {
 
 
 def weights(preset: str) -> dict[str, Changes]:
-    """Figure 11 for a preset: one γ at a time, from a third of its own value to 5/3 of it or so.
+    """Figure 11 for a preset: one γ at a time, from 1/3 to 5/3 of its own value (γ3 from
+    1/2 to 5/2, γ4 from 5/7 to 9/7).
 
     The paper's values are those printed; another preset's are as many times its own weight. γ1
     weighs what guides α, which in `repaired` holds it off foreign pixels and is not Eq. 8.
