@@ -36,3 +36,16 @@ def test_the_paper_is_the_defaults() -> None:
 def test_unknown_presets_are_named() -> None:
     with pytest.raises(ValueError, match=r"preset 'best' is not known; choose from \['mean_pool'"):
         preset("best", "model")
+
+
+def test_sec_4_2_in_numbers() -> None:
+    """The paper's implementation: sizes as (height, width)."""
+    recipe, model = Recipe(), inspect.signature(W3AN).parameters
+    assert (recipe.load_size, recipe.crop) == ((288, 144), (256, 128))
+    assert (recipe.batch, recipe.people, recipe.epochs, recipe.lr) == (16, 8, 300, 0.02)
+    assert recipe.optimiser == "sgd"
+    asked = {"size": (224, 224), "clip_length": 10, "neighbours": 4, "layers": 2, "attributes": 67}
+    assert {name: model[name].default for name in asked} == asked
+    weights = Objective()
+    assert (weights.san_weight, weights.cam_weight) == (0.3, 0.15)
+    assert (weights.tan_weight, weights.triplet_weight) == (0.2, 0.35)

@@ -105,3 +105,32 @@ def test_groups_are_left_out() -> None:
     (blank,) = without_groups([Tracklet(None, 1, 1)], ["shoes"])  # type: ignore[arg-type]
     assert blank.attributes is not None
     assert set(blank.attributes) == {-1}
+
+
+def test_what_guides_a_row_is_what_its_name_says() -> None:
+    for preset in ("paper", "repaired"):
+        own = Objective.preset(preset)
+
+        def of(row: str, preset: str = preset) -> Objective:
+            return Objective.preset(preset, **TABLE5[row].get("objective", {}))
+
+        for row in ("WAN", "AP-W3AN", "AL-W3AN"):
+            asked = of(row)
+            assert asked.san_weight == asked.map_weight == asked.avoid_weight == 0
+            assert (asked.cam_weight, asked.tan_weight) == (own.cam_weight, own.tan_weight)
+        assert of("random-maps") == of("W3WAN") == of("half-dropped") == own
+        assert of("W2AN").tan_weight == of("W2AN").order_weight == 0
+        assert of("W2AN").san_weight == own.san_weight
+    assert TABLE5["random-maps"]["model"] == {"guide_by": "noise"}
+    assert TABLE5["half-dropped"]["model"] == {"keep": 0.5}
+
+
+def test_figure_11_has_the_papers_values() -> None:
+    assert GAMMAS == {
+        "gamma1": ("san_weight", (0.1, 0.2, 0.3, 0.4, 0.5)),
+        "gamma2": ("cam_weight", (0.05, 0.1, 0.15, 0.2, 0.25)),
+        "gamma3": ("tan_weight", (0.1, 0.2, 0.3, 0.4, 0.5)),
+        "gamma4": ("triplet_weight", (0.25, 0.3, 0.35, 0.4, 0.45)),
+    }
+    assert [*NEIGHBOURS] == ["K1", "K2", "K3", "K4", "K5"]
+    assert [*LAYERS] == [f"layers{n}" for n in range(1, 6)]

@@ -91,7 +91,8 @@ def activation_map(cube: Tensor, weight: Tensor) -> Tensor:
 def scale_map(maps: Tensor, positive: bool = False, eps: float = 1e-6) -> Tensor:
     """Each map `[..., h, w]` moved and stretched onto [0, 1]; a flat map becomes 0.
 
-    positive: 0 stays 0 and what is below becomes 0, so only evidence for the class is left.
+    positive: 0 stays 0 and what is below becomes 0, so only evidence for the class is left; a flat
+        map above 0 becomes 1.
     """
     low = torch.zeros_like(maps[..., :1, :1]) if positive else maps.amin((-2, -1), keepdim=True)
     maps = maps.clamp_min(0) if positive else maps

@@ -3,7 +3,8 @@
 Each process reads and embeds whole identities of the global batch. What a loss compares across
 clips is gathered with its gradient; batch norm takes its statistics over all processes; pasting
 draws from the whole batch, whose frames are exchanged as bytes. So nothing depends on the number
-of processes but the order of sums.
+of processes but the order of sums, and the random maps of `guide_by="noise"`, whose seed is what a
+process sees.
 """
 
 from __future__ import annotations

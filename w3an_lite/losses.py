@@ -1,6 +1,6 @@
 """The losses: multi-task, batch-hard triplet, and their sum (Eq. 9, 16, 17).
 
-Eq. 8 is in `san`, Eq. 11 in `tan`. Labels with a negative value are unknown and add nothing.
+Eq. 8 is in `san`, Eq. 11 in `tan`. Attributes with a negative value are unknown and add nothing.
 """
 
 from __future__ import annotations

@@ -218,6 +218,7 @@ def write_report(
             ]
         for name, content in studies.items():
             text += ["", f"## {STUDIES[name].about}{also}", "", format_study(content)]
+            text += ["", _NOTES[name]] if name in _NOTES else []
             for file, (figure, says) in pictures(content).items():
                 path = folder / file.replace(".png", f"{mark}.png")
                 save(figure, path)
@@ -245,8 +246,17 @@ _RULE = (
 _REPAIRS = (
     "In points, with 95% intervals: in `repaired`, the preset less what is left of it when the one "
     "repair is put back, or what one that was left out would add to it; in `paper`, what the one "
-    "repair alone adds to the printed network."
+    "repair alone adds to the printed network. Some cannot be by themselves: with exchanged "
+    "surroundings goes the loss on them (α off foreign pixels), β by coverage comes with pasted "
+    "occluders, and in `paper` α off foreign pixels with exchanged surroundings, α to the map "
+    "without Eq. 8."
 )
+
+_NOTES = {
+    "graph": "At the small sizes the rows of K see clips of ten frames, and W3AN of six: they are "
+    "to be compared with each other."
+}
+"""What a reader of a study's table has to know."""
 
 
 def _rows_of(content: dict[str, Any]) -> dict[str, list[str]]:

@@ -39,7 +39,7 @@ def covered_order(beta: Tensor, covered: Tensor, margin: float = 0.5) -> Tensor:
     """Repair of Eq. 11: a frame covered more must have a lower β than one covered less.
 
     β `[B, T]`; covered `[B, T]` in [0, 1], how much of each frame was pasted over in training.
-    For every pair of frames of a clip with covered_i > covered_j the hinge
+    For every pair of frames of a clip with covered_i > covered_j + 0.05 the hinge
     max(0, margin·(covered_i - covered_j) - (β_j - β_i)), averaged over such pairs of the batch.
     0 when nothing is covered.
     """

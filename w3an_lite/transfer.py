@@ -4,8 +4,8 @@ A network learns attributes on the source while its pooled features are drawn to
 by their maximum mean discrepancy (MMD); what it then predicts for a target tracklet, mean over its
 frames, becomes the tracklet's labels. The paper leaves every number to its reference [6]; ours
 are the defaults below. On SynthPed (`tests/benchmarks/bench_transfer.py`, three seeds) the target's
-mean balanced accuracy and attribute mAP are 0.583 and 0.326 from the source alone, 0.590 and 0.285
-when batch norm sees the target too, 0.676 and 0.419 with MMD.
+mean balanced accuracy and attribute mAP are 0.577 and 0.306 from the source alone, 0.591 and 0.294
+when batch norm sees the target too, 0.674 and 0.414 with MMD.
 
 Sources: Gretton et al., "A kernel two-sample test", JMLR 2012; Long et al., "Learning transferable
 features with deep adaptation networks", ICML 2015; Li et al., "Multi-attribute learning for
