@@ -183,3 +183,8 @@ def test_what_each_repair_is_worth_is_what_the_report_says() -> None:
     assert table("| repair | in `repaired`: mAP |") == [
         " | ".join([*cells[:3], *cells[4:6]]) + " |" for cells in said
     ]
+
+
+def test_what_was_put_back_late_is_what_the_report_says() -> None:
+    late = {"repairs": read_study(RESULTS / "medium" / "repairs.json")}
+    assert table("| repair put back, 30 epochs |") == format_repairs(late).splitlines()[2:]
