@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
+from w3an_lite import experiments
+from w3an_lite.data.attributes import GROUPS, INDEX, NAMES, PART_OF_GROUP, PARTS
+from w3an_lite.data.sampling import even_frames
 from w3an_lite.data.synthetic import synthped
 from w3an_lite.data.tracklet import DataError, Tracklet
 from w3an_lite.experiments import attend, fit_variant, search
+from w3an_lite.inference import Observed
 from w3an_lite.model import W3AN
 from w3an_lite.presets import Changes
 
@@ -48,3 +56,53 @@ def test_the_audit_asks_for_the_truth(crowd: Callable[..., list[Tracklet]]) -> N
     model = W3AN.preset("paper", 4, backbone="narrow", trunk={"width": 2}, size=(32, 16))
     with pytest.raises(DataError, match="SynthPed"):
         attend(model, crowd())
+
+
+class Knowing:
+    """In place of a network: its maps lie on the part of each attribute that the person has."""
+
+    def __init__(self, tracklets: list[Tracklet]) -> None:
+        self.attributes, self.size, self.device = len(NAMES), (64, 32), torch.device("cpu")
+        self.heads, self.tracklets = self, iter(tracklets)
+
+    def encode(self, frames: Tensor) -> SimpleNamespace:
+        return SimpleNamespace(cube=torch.zeros(frames.shape[:2]))
+
+    def attribute_maps(self, cube: Tensor, present: Tensor) -> Tensor:
+        maps = torch.zeros(*cube.shape, len(NAMES), *self.size)
+        for b in range(len(cube)):
+            tracklet = next(self.tracklets)
+            assert tracklet.truth is not None
+            assert tracklet.attributes is not None
+            parts = tracklet.truth.parts[even_frames(len(tracklet), cube.shape[1])]
+            for group, part in PART_OF_GROUP.items():
+                for name in GROUPS[group]:
+                    has = tracklet.attributes[INDEX[name]] > 0.5 and part is not None
+                    where = PARTS.index(part) if has and part is not None else 0
+                    maps[b, :, INDEX[name]] = torch.from_numpy(parts == where).float()
+        return maps * (2 * present[..., None, None] - 1)  # on all else for what is absent
+
+
+def test_who_knows_the_truth_gets_full_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """β is the visibility; α lies on the person where nothing hides it, else on all the rest."""
+    people = synthped(2, 12, occlusion="heavy", frames=6, test_occlusion="mixed").gallery
+    indices = np.stack([even_frames(len(t), 3) for t in people])
+    truths = [t.truth for t in people if t.truth is not None]
+    rows = list(zip(truths, indices, strict=True))
+    beta = torch.from_numpy(np.stack([truth.visibility[i] for truth, i in rows]))
+    mask = torch.from_numpy(np.stack([truth.mask[i] for truth, i in rows]))
+    alpha = torch.where(beta[..., None, None] >= 0.95, mask, ~mask).float()
+    alpha = alpha / alpha.sum((-2, -1), keepdim=True)
+    vector = torch.eye(len(people))
+    seen = Observed(indices, beta, alpha, mask.float(), torch.zeros_like(alpha), vector, vector)
+    monkeypatch.setattr(experiments, "observe", lambda *_: seen)
+    found = attend(Knowing(people), people)  # type: ignore[arg-type]
+    for full in ("spearman_beta_visibility", "auc_beta_occlusion", "cam_inside", "cam_pointing"):
+        assert found[full] == pytest.approx(1, abs=1e-6)
+    assert found["alpha_pointing_clear"] == 1
+    assert found["alpha_pointing_covered"] == 0
+    assert 0 < found["alpha_pointing"] < 1
+    assert found["readout_shift"] == 0
+    groups = [group for group, part in PART_OF_GROUP.items() if part is not None]
+    assert [found[f"map_pointing_{group}"] for group in groups] == [1] * len(groups)
+    assert found["map_pointing"] == 1 > 3 * found["map_chance"]
