@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from w3an_lite.losses import Objective, attribute_loss, identity_loss, total, triplet_loss
 from w3an_lite.model import W3AN, W3ANOutput
-from w3an_lite.san import attention_consistency
+from w3an_lite.san import at_grid, attention_consistency
 from w3an_lite.tan import temporal_spread
 
 
@@ -295,3 +295,20 @@ def test_maps_are_needed_by_eq_8_and_its_repair() -> None:
 def test_weights_are_numbers_from_0_up(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"{name} is .*must be a number from 0 up"):
         Objective(**{name: value})
+
+
+def test_no_map_draws_alpha_to_what_was_pasted_in(tiny: Callable[..., W3AN]) -> None:
+    model = tiny()
+    output = model(torch.rand(2, 3, 3, 32, 16))
+    objective = Objective(map_weight=1, san_weight=0)
+    labels = torch.zeros(2).long(), torch.zeros(2, 67)
+    half = torch.zeros(2, 3, 32, 16, dtype=torch.bool)
+    half[..., :16, :] = True
+    plain = objective.terms(output, *labels)["map"][0]
+    masked = objective.terms(output, *labels, half, half)["map"][0]
+    kept = at_grid(half, output.alpha[:, :, 0]) == 0
+    where = output._replace(
+        identity_map=output.identity_map * kept, attribute_map=output.attribute_map * kept
+    )
+    torch.testing.assert_close(masked, objective.terms(where, *labels)["map"][0])
+    assert not torch.isclose(masked, plain)

@@ -521,3 +521,28 @@ def test_unknown_presets() -> None:
     for kind in (Recipe, Objective):
         with pytest.raises(ValueError, match="preset 'best' is not known; choose from"):
             kind.preset("best")
+
+
+def test_a_step_hands_over_labels_and_foreign_pixels(tiny: Build, crowd: Crowd) -> None:
+    """Maps are of the labels' classes, and foreign pixels are not the covered ones alone."""
+    people, seen = crowd(8), []
+
+    @dataclass(frozen=True)
+    class Looking(Objective):
+        def terms(self, output: W3ANOutput, *rest: Any) -> Terms:
+            seen.append(rest)
+            return super().terms(output, *rest)
+
+    model, given = tiny(identities=8), []
+    model.register_forward_pre_hook(lambda _, arguments: given.append(arguments))
+    recipe = dataclasses.replace(QUICK, epochs=1, paste=0.0, surround=1.0)
+    go(model, people, Looking(avoid_weight=1.0), recipe)
+    batches = Batches(people, 8, 4, 3)
+    for k, ((_, identity, attributes, _), rest) in enumerate(zip(given, seen, strict=True)):
+        clips, _ = batches[k]
+        assert torch.equal(identity, clips.identity)
+        assert torch.equal(attributes, clips.attributes)
+        assert torch.equal(rest[0], clips.identity)
+        covered, foreign = rest[2], rest[3]
+        assert not covered.any()
+        assert foreign.flatten(2).any(-1).all()

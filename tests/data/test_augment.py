@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from w3an_lite.data.augment import Augment, paste, random_boxes
+from w3an_lite.data.augment import Augment, exchange_surroundings, paste, random_boxes
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -190,3 +190,10 @@ def test_colour_brightens_or_darkens_a_whole_clip() -> None:
     assert bool(((out >= 80) & (out <= 120)).all())
     assert torch.equal(out, out[:, :1, :, :1, :1].expand_as(out))  # one factor a clip and channel
     assert len(out[:, 0, :, 0, 0].unique()) > 1
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.8])
+def test_so_many_frames_get_other_surroundings(share: float) -> None:
+    frames = torch.randint(0, 256, (100, 6, 3, 16, 8), dtype=torch.uint8)
+    _, foreign = exchange_surroundings(frames, share, seeded(2))
+    assert foreign.flatten(2).any(-1).float().mean() == pytest.approx(share, abs=0.06)
