@@ -87,7 +87,7 @@ class Hand:
         for name, (kind, where) in self.controls.items():
             if kind in SLIDERS:
                 parts = where.locator(".widget-readout").inner_text().split(" – ")
-                numbers = [float(part) for part in parts]
+                numbers = [float(part.replace("−", "-")) for part in parts]
                 found[name] = numbers if len(numbers) > 1 else numbers[0]
             elif kind == "Checkbox":
                 found[name] = where.locator("input").is_checked()
