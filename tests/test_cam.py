@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from w3an_lite.backbone import NarrowTrunk
 from w3an_lite.cam import Heads, activation_map, fuse_attribute_maps, guide_frames, scale_map
+from w3an_lite.guidance import class_maps
 
 B, T, M, H, W = 2, 3, 8, 4, 2
 
@@ -107,3 +108,27 @@ def test_guided_frames_by_hand() -> None:
     torch.testing.assert_close(added[0], added[2])
     assert added[0, 0, 3] == pytest.approx(1, abs=1e-6)
     assert added[0, 3, 0] == pytest.approx(0, abs=1e-6)
+
+
+def test_centred_maps_of_all_persons_cancel(cube: Tensor) -> None:
+    """Evidence for one is evidence against the others, channel by channel."""
+    heads = Heads(M, 5, 3)
+    maps = [heads.identity_map(cube, torch.full((B, T), k), True) for k in range(5)]
+    torch.testing.assert_close(sum(maps), torch.zeros(B, T, H, W), atol=1e-5, rtol=0)
+    assert maps[0].abs().max() > 0.01
+
+
+def test_a_map_is_enlarged_smoothly() -> None:
+    ramp = torch.tensor([[0.0], [1.0]])[None, None]
+    out = guide_frames(torch.zeros(1, 1, 3, 4, 2), ramp, torch.zeros_like(ramp))
+    assert out[0, 0, 0, :, 0].tolist() == [0.0, 0.25, 0.75, 1.0]
+
+
+def test_without_a_label_the_clip_decides_whose_map_it_is(cube: Tensor) -> None:
+    """By the mean of its frames' logits, not by one frame."""
+    heads = Heads(M, 2, 3)
+    logits = torch.tensor([[[0.0, 1.0], [3.0, 0.0], [3.0, 0.0]]]).expand(B, T, 2)
+    given = (logits, torch.zeros(B, T, 3, 2), None, None, "all", "raw")
+    identity_map, _ = class_maps(heads, cube, *given)
+    own = heads.identity_map(cube, torch.zeros(B, T).long(), False)
+    assert torch.equal(identity_map, own)

@@ -111,6 +111,25 @@ def test_a_row_is_what_evaluate_says(mars: Path) -> None:
     assert (row.rank1, row.rank5) == (rankings.rank(1), rankings.rank(5))
 
 
+def test_a_row_of_halves_is_mean_and_spread_over_them(mars: Path) -> None:
+    protocols = protocol_splits("mars", mars, official=False)
+    features, tracklets = noisy(protocols, 2.0), all_of(protocols)
+    place = {t.name: i for i, t in enumerate(tracklets)}
+    found = []
+    for split in protocols[f"mars(unofficial)/{HALVES}"]:
+        query, gallery = split.query, split.gallery
+        ranking = evaluate(
+            features[[place[t.name] for t in query]], features[[place[t.name] for t in gallery]],
+            [t.identity for t in query], [t.camera for t in query],
+            [t.identity for t in gallery], [t.camera for t in gallery],
+        )  # fmt: skip
+        found.append((ranking.rank(1), ranking.rank(5), ranking.mean_ap))
+    row = by_key(protocol_table(features, tracklets, protocols))[HALVES, "step"]
+    assert (row.rank1, row.rank5, row.mean_ap) == pytest.approx(np.mean(found, axis=0))
+    spread = np.std(found, axis=0, ddof=1)
+    assert (row.rank1_sd, row.mean_ap_sd) == pytest.approx((spread[0], spread[2]))
+
+
 def test_the_order_of_the_features_is_free(mars: Path) -> None:
     protocols = protocol_splits("mars", mars, official=False)
     features, tracklets = noisy(protocols), all_of(protocols)
