@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from w3an_lite import W3AN
+from w3an_lite.claims import interval, paired
 from w3an_lite.data.synthetic import synthped
 from w3an_lite.report import format_repairs
 from w3an_lite.studies import read_study, scores
@@ -188,3 +189,29 @@ def test_what_each_repair_is_worth_is_what_the_report_says() -> None:
 def test_what_was_put_back_late_is_what_the_report_says() -> None:
     late = {"repairs": read_study(RESULTS / "medium" / "repairs.json")}
     assert table("| repair put back, 30 epochs |") == format_repairs(late).splitlines()[2:]
+
+
+@pytest.mark.parametrize(
+    ("file", "preset", "better", "worse", "measure"),
+    [
+        ("medium/table5", "repaired", "W3AN", "WAN", "mAP"),
+        ("medium/table5", "repaired", "W3AN", "W3WAN", "mAP"),
+        ("table5", "repaired", "W3WAN", "W3AN", "mAP"),
+        ("repairs", "repaired", "W3AN", "without α off foreign pixels", "alpha_pointing"),
+        ("repairs", "repaired", "without α off foreign pixels", "without exchanged surroundings",
+         "alpha_pointing"),
+        ("repairs", "repaired", "without exchanged surroundings", "without α off foreign pixels",
+         "mAP"),
+        ("graph", "repaired", "layers1", "layers4", "mAP"),
+        ("graph", "paper", "layers1", "layers4", "mAP"),
+        ("graph", "repaired", "layers2", "layers5", "mAP"),
+    ],
+)  # fmt: skip
+def test_differences_in_the_text_are_those_of_the_kept_results(
+    file: str, preset: str, better: str, worse: str, measure: str
+) -> None:
+    found = interval(paired(read_study(RESULTS / f"{file}.json"), preset, better, worse, measure))
+    text = " ".join(README.read_text(encoding="utf-8").split()).replace("+", "")
+    digits = 0 if measure == "alpha_pointing" and found.low > 0.1 else 1
+    mean, low, high = (f"{100 * v:.{digits}f}".replace("-", "−") for v in found[:3])
+    assert re.search(rf"{mean}\b[^\[\d]*\[{low}, {high}\]", text)

@@ -120,6 +120,7 @@ def test_a_store_alone_takes_no_option_of_its_data_set(run: Run, tmp_path: Path)
     train = ("train", "--store", tmp_path / "store", *QUICK, "--out", tmp_path / "out")
     for more, message in [
         (("--labels", "x.csv"), "--labels is of no use with --store alone"),
+        (("--identities", "0"), "--identities is of no use with --store alone"),
         (("--test-identities", "3"), "--test-identities is of no use with --store alone"),
         (("--unofficial",), "--unofficial is of no use with --store alone"),
         (("--dataset", "ilids-vid"), "store holds mars(unofficial)"),

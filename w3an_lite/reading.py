@@ -109,12 +109,13 @@ def _read_all(tracklet: Tracklet, size: Size | None) -> Tensor:
 
 def _decode_there(frames: Frames, size: Size | None, device: torch.device) -> Tensor | None:
     """The same, decoded on the device; None where that cannot be done."""
-    offsets = frames.store.offsets if isinstance(frames, StoreFrames) else None
-    if offsets is None or not isinstance(frames, StoreFrames):
+    if not isinstance(frames, StoreFrames):
         return None
     store = frames.store
+    if store.offsets is None:
+        return None
     first, last = (int(store.start[frames.row + i]) for i in (0, 1))
-    ends = offsets[first : last + 1].tolist()
+    ends = store.offsets[first : last + 1].tolist()
     files = [torch.from_numpy(np.array(store.data[a:b])) for a, b in pairwise(ends)]
     try:
         from torchvision.io import ImageReadMode, decode_jpeg
@@ -122,12 +123,10 @@ def _decode_there(frames: Frames, size: Size | None, device: torch.device) -> Te
         # the decoder writes on a stream of its own, into memory that this one may still read
         torch.cuda.current_stream(device).synchronize()
         images = decode_jpeg(files, mode=ImageReadMode.RGB, device=device)
+        return torch.stack([_resized(image, size) for image in images] if size else images)
     except (ImportError, RuntimeError) as error:
         log.warning("JPEG files are decoded on the CPU, since the GPU does not (%s)", error)
         return None
-    if size is None:
-        return torch.stack(images)
-    return torch.stack([_resized(image, size) for image in images])
 
 
 def _resized(image: Tensor, size: Size) -> Tensor:

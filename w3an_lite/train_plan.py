@@ -90,7 +90,8 @@ def splits_of(
     else:
         given.pop("seed", None)  # of training alone: nothing is drawn
     if store is not None and root is None and given:
-        name = next(k for k, value in options.items() if value and k != "seed").replace("_", "-")
+        asked = (k for k, v in options.items() if v is not None and v is not False and k != "seed")
+        name = next(asked).replace("_", "-")
         raise DataError(
             f"--{name} is of no use with --store alone, which holds what was packed; give the data "
             "set's --dataset and --root too"

@@ -108,6 +108,8 @@ class Batches(Dataset[tuple[Clips, list[str]]]):
     each. A person with fewer than N/P tracklets gives some of them twice, with other frames. The
     people left over when P does not divide their number sit this epoch out.
 
+    attributes: how many a tracklet without labels has, all unknown.
+
     Also returns the tracklets' names, so that an error can say what was in the batch.
     DataError when there are fewer than P people or N is not a multiple of P.
     """

@@ -114,15 +114,14 @@ def read_image(path: Path, size: Size | None = None) -> NDArray[np.uint8]:
     """One image file as uint8 `[3, H, W]`; `DataError` names one that cannot be read."""
     try:
         with Image.open(path) as image:
-            if image.mode[0] in "IF":  # which of its values is white, nobody says
-                raise DataError(f"{path} has more than 8 bits a pixel; convert it to 8")
+            deep = image.mode[0] in "IF"
             rgb = image.convert("RGB")
-    except DataError:
-        raise
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing; check the data set with `data check`") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{path} is not a readable image ({error}); fetch it again") from error
+    if deep:  # which of its values is white, nobody says
+        raise DataError(f"{path} has more than 8 bits a pixel; convert it to 8")
     if size is not None and (rgb.height, rgb.width) != tuple(size):
         rgb = rgb.resize((size[1], size[0]), Image.Resampling.BILINEAR)
     return np.ascontiguousarray(np.asarray(rgb).transpose(2, 0, 1))
