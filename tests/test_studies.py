@@ -32,9 +32,11 @@ def test_every_study_has_its_rows(name: str) -> None:
         "groups": 8,
         "graph": 11,
         "weights": 21,
+        "readings": 13,
         "baselines": 4,
     }
     assert len(lines_of("table5", ["paper"])) == 8  # in which maps guide α
+    assert len(lines_of("readings", ["paper"])) == 18
     lines = lines_of(name, ["repaired"], range(2))
     assert len(lines) == 2 * count[name]
     assert [line.trial.seed for line in lines] == sorted(line.trial.seed for line in lines)

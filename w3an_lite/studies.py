@@ -15,6 +15,7 @@ from .files import replacing, write_rows
 from .losses import Objective
 from .presets import REPAIRED, REPAIRS, Changes
 from .provenance import command
+from .readings import readings
 from .trials import (
     Measured,
     Setting,
@@ -101,6 +102,9 @@ STUDIES: dict[str, Study] = {
     ),
     "weights": Study(
         "Figure 11: the weights of the loss", BOTH, lambda preset: _rows(weights(preset))(preset)
+    ),
+    "readings": Study(
+        "Open points read another way", BOTH, lambda preset: _rows(readings(preset))(preset)
     ),
     "baselines": Study("Figures 5-7: CMC curves against mean pooling", BOTH, _baselines),
 }
