@@ -47,3 +47,18 @@ def test_a_bright_spot_draws_attention_when_the_scores_say_so() -> None:
 def test_a_pyramid_has_a_level() -> None:
     with pytest.raises(ValueError, match="levels is 0"):
         AttentionPyramid(4, levels=0)
+
+
+def test_a_gate_is_averaged_with_the_gate_below() -> None:
+    """Coarse scores of 4 and 0, enlarged to 4, 3, 1, 0, under gates of 1 (fine) and 0 (coarse)."""
+    part = AttentionPyramid(1, levels=2, width=1)
+    for parameter in part.parameters():
+        torch.nn.init.zeros_(parameter)
+    torch.nn.init.ones_(part.lateral[1].weight)
+    part.score[1].weight.data[0, 0, 1, 1] = 1
+    for gate, bias in zip(part.gate, (50.0, -50.0), strict=True):
+        torch.nn.init.constant_(gate.bias, bias)
+    cube = torch.zeros(1, 1, 1, 4, 2)
+    cube[..., :2, :] = 4
+    rows = (torch.tensor([4.0, 3.0, 1.0, 0.0]) / 2).softmax(0) / 2
+    torch.testing.assert_close(part(cube).flatten(0, 2), rows[:, None].expand(4, 2)[None])

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from w3an_lite.data.mot import read_mot
+from w3an_lite.data.sampling import even_frames
 from w3an_lite.data.tracklet import ArrayFrames, DataError, Tracklet
 from w3an_lite.footage import (
     could_be_same,
@@ -133,15 +134,16 @@ def test_a_film_is_judged_by_who_is_found_and_by_what_can_be_seen(
     colours = [(200, 20, 20), (20, 200, 20), (20, 20, 200)]
     rng = np.random.default_rng(0)
     (tmp_path / "film").mkdir()
-    for number in range(1, 5):
+    dark = even_frames(7, model.clip_length)  # all frames of a track count, not these alone
+    for number in range(1, 8):
         picture = np.zeros((40, 120, 3))
-        for track in range(6):  # two visits of each colour
+        for track in range(6 * (number - 1 not in dark)):  # two visits of each colour
             picture[:, 20 * track : 20 * track + 20] = colours[track // 2]
         picture = (picture + rng.normal(0, 10, picture.shape)).clip(0, 255).astype(np.uint8)
         Image.fromarray(picture).save(tmp_path / "film" / f"{number:04d}.png")
-    boxes = [f"{n},{t + 1},{2 + 20 * t},2,16,36,1,-1,-1,-1" for t in range(6) for n in range(1, 5)]
+    boxes = [f"{n},{t + 1},{2 + 20 * t},2,16,36,1,-1,-1,-1" for t in range(6) for n in range(1, 8)]
     (tmp_path / "gt.txt").write_text("\n".join(boxes))
-    people = [f"{t + 1},{'abc'[t // 2]},{t % 2},1,4" for t in range(6)]
+    people = [f"{t + 1},{'abc'[t // 2]},{t % 2},1,7" for t in range(6)]
     labels = tmp_path / "who.csv"
     labels.write_text("\n".join(["track_id,person,visit,first_frame,last_frame", *people]))
     tracks = read_mot(tmp_path / "film", tmp_path / "gt.txt", size=model.size)

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from w3an_lite.ablation import LEFT_OUT
@@ -110,6 +111,17 @@ def test_every_study_is_drawn(name: str) -> None:
     for figure, says in drawn.values():
         assert figure.axes
         assert says.endswith(".")
+
+
+def test_the_lines_drawn_are_the_intervals() -> None:
+    content = as_read(result("graph", seeds=2))
+    for row in content["rows"]:  # so that differences from it are d and d + 1
+        row["mAP"] += 0.01 * (row["variant"] == "W3AN" and row["seed"] == 0)
+    figure, _ = pictures(content)["graph-paper.png"]
+    ends = [end[:, 0] for end in figure.axes[0].collections[0].get_segments()]
+    # Student's t for one degree of freedom is 12.706, the standard error of two such 0.5
+    np.testing.assert_allclose(np.diff(ends)[:, 0], 12.706, atol=1e-3)
+    np.testing.assert_allclose(np.mean(ends, axis=1), [-1.5 - k for k in range(len(ends))])
 
 
 def test_a_report_is_written_with_its_pictures(tmp_path: Path) -> None:

@@ -52,10 +52,7 @@ def dry_run(
     if Ranks.now().size > 1:
         raise ValueError("a dry run measures one process; start it without torchrun")
     lines = _data(split)
-    batches = Batches(
-        split.train, recipe.batch, recipe.people, model.clip_length, recipe.load_size, recipe.seed,
-        model.attributes,
-    )  # fmt: skip
+    batches = recipe.batches(split.train, model.clip_length, model.attributes)
     start = time.perf_counter()
     first = Steps(batches, Ranks(), None)[0]
     reading = time.perf_counter() - start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ import torch
 from torch import nn
 
 from .data.augment import Augment
-from .data.tracklet import Size
+from .data.sampling import Batches
+from .data.tracklet import Size, Tracklet
 from .presets import preset
 
 
@@ -65,6 +67,12 @@ class Recipe:
     def preset(cls, name: str, **changes: Any) -> Recipe:
         """The recipe of a preset, with `changes` to its arguments."""
         return cls(**{**preset(name, "recipe"), **changes})
+
+    def batches(self, tracklets: Sequence[Tracklet], clip_length: int, attributes: int) -> Batches:
+        """What every epoch reads: clips of T frames with A attributes."""
+        return Batches(
+            tracklets, self.batch, self.people, clip_length, self.load_size, self.seed, attributes
+        )
 
     def optimise(self, model: nn.Module, fused: bool = False) -> torch.optim.Optimizer:
         """The optimiser; fused: its step as one kernel (PyTorch chooses otherwise)."""

@@ -74,10 +74,7 @@ def train(
     OSError when `out` cannot be written.
     """
     objective, recipe, ranks = objective or Objective(), recipe or Recipe(), Ranks.now()
-    batches = Batches(
-        tracklets, recipe.batch, recipe.people, model.clip_length, recipe.load_size, recipe.seed,
-        model.attributes,
-    )  # fmt: skip
+    batches = recipe.batches(tracklets, model.clip_length, model.attributes)
     _check(model, batches, objective, recipe, ranks)
     folder = Path(out) if out else None
     if folder is not None and not resume:
