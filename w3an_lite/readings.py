@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from .ablation import put_back
 from .losses import Objective
-from .presets import Changes
+from .presets import PRESETS, Changes, merged
 
 _SGD: dict[str, Any] = {"optimiser": "sgd", "weight_decay": 5e-4, "schedule": "step", "warmup": 0}
 """The optimiser of Sec. 4.2, which the small sizes exchange for one that learns in fewer steps."""
@@ -39,10 +40,20 @@ GUIDED: dict[str, Changes] = {
     "gradient through α′": {"model": {"guide_gradient": True}},
     "statistics move on I′": {"model": {"guide_frozen": False}},
 }
-"""Eq. 6-8, for a preset whose α is guided by maps: m_a unbounded, added to a frame at 0.3 of its
+"""Eq. 6-8, where maps guide α: m_a unbounded, added to a frame at 0.3 of its
 size, or of the attributes that are there alone; α′ taught as well; batch norm learning from I′."""
 
 
 def readings(preset: str) -> dict[str, Changes]:
-    """The rows of a preset: `READINGS`, and `GUIDED` where Eq. 8 guides α."""
-    return {**READINGS, **(GUIDED if Objective.preset(preset).needs_maps else {})}
+    """The rows of a preset: `READINGS`, and `GUIDED` where Eq. 8 guides α.
+
+    Where it does not, as in `repaired`, it is put back for them: they begin with "Eq. 8" and are to
+    be compared with the row of that name.
+    """
+    if Objective.preset(preset).needs_maps:
+        return {**READINGS, **GUIDED}
+    if not PRESETS[preset]["model"].get("spatial", True):
+        return READINGS
+    back = put_back("α free of Eq. 8")
+    put = {f"Eq. 8, {name}": merged(back, changes) for name, changes in GUIDED.items()}
+    return {**READINGS, "Eq. 8": back, **put}

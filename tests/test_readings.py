@@ -1,0 +1,35 @@
+"""Other readings are arguments that exist and change what is trained, one thing at a time."""
+
+from __future__ import annotations
+
+import pytest
+
+from w3an_lite.ablation import defaults
+from w3an_lite.losses import Objective
+from w3an_lite.presets import STUDY, Changes
+from w3an_lite.readings import GUIDED, READINGS, readings
+
+ALL = {**READINGS, **GUIDED}
+
+
+@pytest.mark.parametrize("changes", ALL.values(), ids=ALL)
+def test_each_departs_from_both_presets_by_arguments_there_are(changes: Changes) -> None:
+    """From what `paper` and `repaired` read at the size it is measured at."""
+    for part, values in changes.items():
+        now = {**defaults(part), **STUDY.get(part, {})}
+        assert values.keys() <= defaults(part).keys()
+        assert any(now[argument] != value for argument, value in values.items())
+
+
+def test_what_maps_do_is_read_another_way_where_they_guide() -> None:
+    assert readings("paper").keys() == ALL.keys()
+    back = readings("repaired")
+    assert [name for name in back if name.startswith("Eq. 8")] == [
+        "Eq. 8",
+        *(f"Eq. 8, {name}" for name in GUIDED),
+    ]
+    for name in GUIDED:
+        changes = back[f"Eq. 8, {name}"]
+        assert Objective.preset("repaired", **changes["objective"]).san_weight == 0.3
+        assert changes["model"] == GUIDED[name]["model"]
+    assert readings("mean_pool") == READINGS
