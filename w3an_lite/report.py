@@ -255,8 +255,8 @@ _REPAIRS = (
 _NOTES = {
     "graph": "At the small sizes the rows of K see clips of ten frames, and W3AN of six: they are "
     "to be compared with each other.",
-    "readings": "In `repaired`, which has no Eq. 8, it is put back for the last rows: they are to be "
-    "compared with the row *Eq. 8*.",
+    "readings": "In `repaired`, which has no Eq. 8, it is put back for the last rows: they are to "
+    "be compared with the row *Eq. 8*.",
 }
 """What a reader of a study's table has to know."""
 

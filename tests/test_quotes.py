@@ -1,0 +1,70 @@
+"""Differences told in the text of a notebook are those of the kept results, and each has one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from w3an_lite.claims import interval, paired
+from w3an_lite.studies import read_study
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+BETA = "spearman_beta_visibility"
+
+QUOTES = [
+    ("03", "baselines", "paper", "mean pooling", "mean pooling without attributes"),
+    ("04", "alone", "paper", "with one v for all frames", "W3AN"),
+    ("04", "repairs", "repaired", "W3AN", "with one v for all frames"),
+    ("04", "repairs", "repaired", "W3AN", "with one map for all channels"),
+    ("06", "alone", "paper", "with β by coverage", "W3AN"),
+    ("06", "repairs", "repaired", "W3AN", "with β by coverage"),
+    ("06", "alone", "paper", "W3WAN", "W3AN", BETA),
+    ("07", "alone", "paper", "with degree from Ã", "W3AN"),
+    ("07", "repairs", "repaired", "W3AN", "without degree from Ã"),
+    ("08", "graph", "paper", "layers2", "layers5"),
+    ("08", "alone", "paper", "with linear last layer", "W3AN"),
+    ("08", "alone", "paper", "W3WAN", "W3AN"),
+    ("08", "alone", "paper", "with residual graph", "W3AN"),
+    ("08", "alone", "paper", "with degree from Ã", "W3AN"),
+    ("08", "alone", "paper", "with β-weighted readout", "W3AN"),
+    ("08", "repairs", "repaired", "W3AN", "without β-weighted readout"),
+    ("09", "alone", "paper", "with normalised triplet", "W3AN"),
+    ("09", "repairs", "repaired", "with normalised triplet", "W3AN"),
+    ("09", "repairs", "repaired", "W3AN", "without clip identity"),
+    ("10", "baselines", "paper", "mean pooling", "W3AN"),
+    ("10", "alone", "paper", "with all four of the graph", "W3AN"),
+    ("10", "alone", "paper", "W3WAN", "W3AN"),
+    ("11", "table5", "repaired", "W3WAN", "W3AN"),
+]
+"""Notebook, study, preset, the row that is better, the row it is better than; mAP if not said."""
+
+NUMBER = r"[−+]?\d+(?:\.\d)?"
+QUOTE = re.compile(rf"({NUMBER})(?: points?)?(?: of mAP)?(?: below two)? \[({NUMBER}), ({NUMBER})\]")
+
+
+def quoted(notebook: str) -> list[tuple[str, ...]]:
+    """Mean and ends of every interval in the text of a notebook, in the order they stand."""
+    (path,) = NOTEBOOKS.glob(f"{notebook}_*.ipynb")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    return [tuple(part.lstrip("+") for part in found) for found in QUOTE.findall(text)]
+
+
+def measured(
+    study: str, preset: str, better: str, worse: str, measure: str = "mAP"
+) -> tuple[str, ...]:
+    """The difference as a notebook tells it: points, of Spearman without decimals."""
+    content = read_study(NOTEBOOKS / "results" / f"{study}.json")
+    found = interval(paired(content, preset, better, worse, measure))
+    digits = 0 if measure == BETA else 1
+    return tuple(f"{100 * value:.{digits}f}".replace("-", "−") for value in found[:3])
+
+
+@pytest.mark.parametrize("notebook", [f"{n:02d}" for n in range(14)])
+def test_each_difference_is_one_of_the_kept_results(notebook: str) -> None:
+    own = [measured(*quote[1:]) for quote in QUOTES if quote[0] == notebook]
+    assert Counter(quoted(notebook)) == Counter(own)
