@@ -125,8 +125,7 @@ def test_readout_shift() -> None:
     a = np.array([[3.0, 4.0], [0.0, 2.0], [0.0, 0.0]])
     b = np.array([[3.0, 4.0], [1.0, 2.0], [0.0, 0.0]])
     assert readout_shift(a, b) == pytest.approx((0 + 0.5 + 0) / 3)
-    with pytest.raises(ValueError, match="row 2 is zero"):
-        readout_shift(a, b + 1)
+    assert math.isnan(readout_shift(a, b + 1))  # the third shift has no scale
     with pytest.raises(ValueError, match=r"\[3, 2\] and \[2, 2\]"):
         readout_shift(a, b[:2])
 

@@ -43,7 +43,8 @@ QUOTES = [
 """Notebook, study, preset, the row that is better, the row it is better than; mAP if not said."""
 
 NUMBER = r"[−+]?\d+(?:\.\d)?"
-QUOTE = re.compile(rf"({NUMBER})(?: points?)?(?: of mAP)?(?: below two)? \[({NUMBER}), ({NUMBER})\]")
+SAID = r"(?: points?)?(?: of mAP)?(?: below two)?"
+QUOTE = re.compile(rf"({NUMBER}){SAID} \[({NUMBER}), ({NUMBER})\]")
 
 
 def quoted(notebook: str) -> list[tuple[str, ...]]:

@@ -15,9 +15,9 @@ from PIL import Image
 from w3an_lite import W3AN
 from w3an_lite.claims import interval, paired
 from w3an_lite.data.synthetic import synthped
-from w3an_lite.report import format_repairs
 from w3an_lite.studies import read_study, scores
 from w3an_lite.trials import summary
+from w3an_lite.worth import format_repairs
 
 README = Path(__file__).parents[1] / "README.md"
 RESULTS = README.parent / "notebooks" / "results"
@@ -196,6 +196,8 @@ def test_what_was_put_back_late_is_what_the_report_says() -> None:
     [
         ("medium/table5", "repaired", "W3AN", "WAN", "mAP"),
         ("medium/table5", "repaired", "W3AN", "W3WAN", "mAP"),
+        ("medium/repairs", "repaired", "W3AN", "without β-weighted readout",
+         "spearman_beta_visibility"),
         ("table5", "repaired", "W3WAN", "W3AN", "mAP"),
         ("repairs", "repaired", "W3AN", "without α off foreign pixels", "alpha_pointing"),
         ("repairs", "repaired", "without α off foreign pixels", "without exchanged surroundings",

@@ -10,16 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from w3an_lite.ablation import LEFT_OUT
-from w3an_lite.claims import Interval
-from w3an_lite.presets import REPAIRED, REPAIRS
 from w3an_lite.report import (
     format_claims,
-    format_repairs,
     format_study,
     gather,
     pictures,
-    points,
     write_report,
 )
 from w3an_lite.studies import STUDIES, lines_of
@@ -70,12 +65,6 @@ def test_a_table_by_hand() -> None:
     assert own.endswith("] | – |")
 
 
-def test_points_are_signed() -> None:
-    assert points(Interval(0.0123, -0.004, 0.0286, 5)) == "+1.2 [−0.4, +2.9]"
-    assert points(Interval(-0.0123, -math.inf, math.inf, 1)) == "−1.2"
-    assert points(Interval(math.nan, -math.inf, math.inf, 0)) == ""
-
-
 def test_claims_are_told_plainly() -> None:
     text = format_claims({"table5": as_read(result("table5"))})
     assert "| the graph beats weighted averaging | mAP | `paper` | 3 | +4.0" in text
@@ -84,24 +73,6 @@ def test_claims_are_told_plainly() -> None:
     assert "**cannot tell**" in one
     assert "**holds**" not in one
     assert format_claims({}) == ""
-
-
-def test_what_a_repair_is_worth_by_hand() -> None:
-    studies = {name: as_read(result(name)) for name in ("repairs", "alone")}
-    table = format_repairs(studies).splitlines()
-    assert table[0].split("|")[2].strip() == "in `repaired`: mAP"
-    assert len(table) == 2 + len(REPAIRS) + 1
-    # each row of the invented study is 1 point below the one above; mean pooling stands between
-    assert table[2].startswith("| all four of the graph | +2.0 [+2.0, +2.0] | +0.0 [+0.0, +0.0] |")
-    assert "| −1.0 [−1.0, −1.0] | +0.0 [+0.0, +0.0] | – |" in table[2]
-    # the first that was left out is added, not put back: it makes the preset worse
-    first = 3 + len(REPAIRED)
-    assert table[first].startswith(f"| {LEFT_OUT[0]} (left out) | −{first}.0 ")
-    only = format_repairs({"repairs": studies["repairs"]}).splitlines()
-    assert only[0].count("|") == 5
-    studies["alone"]["rows"] = [r for r in studies["alone"]["rows"] if r["variant"] == "W3AN"]
-    assert format_repairs(studies).splitlines() == only  # no repair was made alone
-    assert format_repairs({"alone": studies["alone"]}) == ""
 
 
 @pytest.mark.parametrize("name", STUDIES)

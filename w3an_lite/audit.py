@@ -185,16 +185,15 @@ def readout_shift(embedding: Array, embedding_mean_beta: Array) -> float:
     """How far β moves the result: mean of |a - b| / |a|, rows of `[N, D]`.
 
     a is the embedding, b the embedding with every β set to the mean of its clip. 0 means that β
-    does nothing. `ValueError` names a row where a is zero and b is not.
+    does nothing. nan if some a is zero and its b is not: such a shift has no scale.
     """
     a, b = _finite(embedding, "embedding"), _finite(embedding_mean_beta, "embedding_mean_beta")
     if a.ndim != 2 or a.shape != b.shape or len(a) == 0:
         raise ValueError(f"embeddings are {list(a.shape)} and {list(b.shape)}; give two of [N, D]")
     length = torch.linalg.vector_norm(a.double(), dim=1)
     moved = torch.linalg.vector_norm(a.double() - b.double(), dim=1)
-    lost = ((length == 0) & (moved > 0)).nonzero()
-    if len(lost):
-        raise ValueError(f"embedding row {int(lost[0])} is zero; its shift has no scale")
+    if ((length == 0) & (moved > 0)).any():
+        return float("nan")
     return float((moved / length.clamp(min=torch.finfo(torch.float64).tiny)).mean())
 
 

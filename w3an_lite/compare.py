@@ -40,7 +40,7 @@ def compare(runs: Places, people: Split | None = None) -> Live:
 
     runs: folders as `train --out`, `demo` and `experiment` write them, a folder of such, or
         name -> folder. people: who is searched for the CMC, the same for all; left out, 40 drawn
-        people under heavy occlusion. A CMC takes a few seconds a run when it is first asked for.
+        people under heavy occlusion. A CMC is computed when it is first asked for.
 
     A folder that is empty or gone, and the model of another program, are named in the widget;
     nothing is raised. The controls: show, term, and runs (a box to tick for each).

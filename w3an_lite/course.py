@@ -71,7 +71,7 @@ def show(figure: Figure, alt: str, digits: int = 2, **arrays: Any) -> None:
 
 
 def compact(png: bytes) -> bytes:
-    """The same picture in at most 256 colours, about a third of the size, to be kept on a page."""
+    """The same picture in at most 256 colours, which is smaller, to be kept on a page."""
     buffer = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
         few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)

@@ -18,7 +18,7 @@ from torch import Tensor
 Array: TypeAlias = "Tensor | NDArray[Any]"
 Metric = Literal["euclidean", "cosine"]
 
-_SLICE = 4096  # gallery rows taken at once: bounds copies, and twice as fast on huge galleries
+_SLICE = 4096  # gallery rows taken at once: bounds copies, and is faster on huge galleries
 
 
 def distances(query: Array, gallery: Array, metric: Metric = "euclidean") -> Tensor:

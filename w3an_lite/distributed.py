@@ -140,7 +140,7 @@ class _Mean(torch.autograd.Function):
 class WholeBatchNorm(_BatchNorm):
     """Batch norm over the batches of all processes, on any device.
 
-    `torch.nn.SyncBatchNorm` does the same faster, on a GPU alone.
+    `torch.nn.SyncBatchNorm` does the same, on a GPU alone.
     """
 
     def _check_input_dim(self, input: Tensor) -> None:

@@ -28,7 +28,7 @@ Labels: TypeAlias = "Tensor | NDArray[Any] | Sequence[int]"
 APForm = Literal["step", "trapezoid"]
 
 SUMMARY_RANKS = (1, 5, 10, 20)
-_CHUNK_VALUES = 2_000_000  # distances held at once; each costs about 25 bytes
+_CHUNK_VALUES = 2_000_000  # distances held at once
 _CHUNK_ROWS = 16  # fewer queries than this would read a huge gallery again and again
 _LABEL_NAMES = ("query_identity", "query_camera", "gallery_identity", "gallery_camera")
 
@@ -91,8 +91,9 @@ def evaluate(
 
     `ap="step"` is the mean of the precision at each right item; `"trapezoid"` joins each to the
     position before it, as in MARS's official evaluation. `chunk` queries are held at once (the
-    default keeps to tens of MB). The gallery is copied only if it is neither float32 nor float64.
-    Distances are rounded floats: copies of one feature tie only if the rounding agrees.
+    default bounds memory, see tests/benchmarks/bench_evaluation.py). The gallery is copied only if
+    it is neither float32 nor float64. Distances are rounded floats: copies of one feature tie only
+    if the rounding agrees.
     """
     query = features(query_features, "query_features")
     gallery = features(gallery_features, "gallery_features")
@@ -241,7 +242,7 @@ def _ranks(distance: Tensor, member: Tensor, right: Tensor) -> Tensor:
         key = bits.long().mul_(1 << 32).add_(place)
         own = key.gather(1, member)
         if key.device.type == "cpu":
-            key.numpy().sort(axis=1)  # NumPy's vectorised sort, about ten times torch's speed
+            key.numpy().sort(axis=1)  # NumPy's vectorised sort, much faster than torch's
         else:
             key = key.sort(dim=1).values
         rank = torch.searchsorted(key, own) + 1

@@ -20,7 +20,7 @@ PROFILES: dict[str, Changes] = {
     "medium": {"model": SMALL["model"], "recipe": {**SMALL["recipe"], "epochs": 30}},
     "full": {},
 }
-"""What a profile brings each preset to; README says how long they take."""
+"""What a profile brings each preset to."""
 
 
 def _shared_arguments(parser: Parser) -> None:

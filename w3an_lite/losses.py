@@ -118,7 +118,8 @@ class Objective:
     map_weight: `san.attention_to_map` in place of Eq. 8 (set san_weight to 0).
     map_power: the power the target map is raised to, so that its peaks count for more.
     order_weight, order_margin: `tan.covered_order` on frames pasted over in training.
-    avoid_weight: `san.avoid_foreign` on frames pasted over in training.
+    avoid_weight: `san.avoid_foreign` on pixels pasted over, or exchanged with another frame's
+        surroundings, in training.
     clip_weight: identity cross-entropy on F^v, which needs a model with clip_identity=True.
     """
 

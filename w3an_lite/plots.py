@@ -230,7 +230,7 @@ def _maps(maps: ArrayLike, count: int) -> NDArray[np.float32]:
 
 
 def _canvas(width: float, height: float, title: str) -> Axes:
-    """One axes that covers a new figure, its units inches: far quicker than an axes a frame."""
+    """One axes that covers a new figure, its units inches: quicker than an axes a frame."""
     axes: Axes = Picture(figsize=(width, height)).add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set(xlim=(0, width), ylim=(0, height), autoscale_on=False)

@@ -1,7 +1,7 @@
 """The three models by name: the paper as printed, the repaired one, and the baseline to beat.
 
 Each is nothing but arguments: of `W3AN` ("model"), of `losses.Objective` ("objective"), of
-`training.Recipe` ("recipe"). What is not named keeps its default, and the defaults are the
+`recipe.Recipe` ("recipe"). What is not named keeps its default, and the defaults are the
 paper's. So a repair is put back by leaving its line out.
 """
 
@@ -93,7 +93,7 @@ STUDY: dict[str, dict[str, Any]] = {
     "model": {**SMALL["model"], "trunk": {"stride": 8}},
     "recipe": {**SMALL["recipe"], "epochs": 8},
 }
-"""`SMALL` for hundreds of trials: cells of twice the side and fewer epochs, a third of the time."""
+"""`SMALL` for hundreds of trials: cells of twice the side and fewer epochs."""
 
 
 def preset(name: str, part: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """What the choice of protocol does to the same features: one table of all of them by name.
 
 The literature reports MARS with and without the queries in the gallery, with its junk, and with
-two forms of average precision, rarely saying which; the differences are larger than those between
-methods. Two-camera sets have ten splits, so a row of theirs is a mean and a spread.
+two forms of average precision, rarely saying which. Two-camera sets have ten splits, so a row of
+theirs is a mean and a spread.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ from .distributed import Ranks
 log = logging.getLogger(__name__)
 
 ROOM = 12 * 2**30
-"""Bytes of a GPU that are left to the step when frames are to lie there: the paper's takes less."""
+"""Bytes of a GPU that are left to the step when frames are to lie there (`train --dry-run` says
+what a step takes)."""
 READ_AHEAD = 2
 """Batches that each worker has ready."""
 SHARED = Path("/dev/shm")

@@ -13,7 +13,7 @@ from .losses import Objective
 from .presets import PRESETS, Changes, merged
 
 _SGD: dict[str, Any] = {"optimiser": "sgd", "weight_decay": 5e-4, "schedule": "step", "warmup": 0}
-"""The optimiser of Sec. 4.2, which the small sizes exchange for one that learns in fewer steps."""
+"""The optimiser of Sec. 4.2, which the small sizes exchange for AdamW."""
 
 READINGS: dict[str, Changes] = {
     "heads on the flattened cube": {"model": {"flatten": True}},
@@ -44,10 +44,14 @@ GUIDED: dict[str, Changes] = {
 size, or of the attributes that are there alone; α′ taught as well; batch norm learning from I′."""
 
 
+EQ8 = "Eq. 8"
+"""The row of a preset without Eq. 8 that has it put back."""
+
+
 def readings(preset: str) -> dict[str, Changes]:
     """The rows of a preset: `READINGS`, and `GUIDED` where Eq. 8 guides α.
 
-    Where it does not, as in `repaired`, it is put back for them: they begin with "Eq. 8" and are to
+    Where it does not, as in `repaired`, it is put back for them: they begin with `EQ8` and are to
     be compared with the row of that name.
     """
     if Objective.preset(preset).needs_maps:
@@ -55,5 +59,5 @@ def readings(preset: str) -> dict[str, Changes]:
     if not PRESETS[preset]["model"].get("spatial", True):
         return READINGS
     back = put_back("α free of Eq. 8")
-    put = {f"Eq. 8, {name}": merged(back, changes) for name, changes in GUIDED.items()}
-    return {**READINGS, "Eq. 8": back, **put}
+    put = {f"{EQ8}, {name}": merged(back, changes) for name, changes in GUIDED.items()}
+    return {**READINGS, EQ8: back, **put}

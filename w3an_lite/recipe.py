@@ -20,7 +20,7 @@ from .presets import preset
 class Recipe:
     """How to train. The defaults are the paper's; momentum and weight decay it leaves unsaid.
 
-    optimiser: "sgd" as printed, or "adamw", which learns in far fewer steps.
+    optimiser: "sgd" as printed, or "adamw" (study `readings` compares them).
     schedule: "step" multiplies the rate by 0.1 every `step_every` epochs and brings it linearly
         to 0 over the `last` epochs; "cosine" falls from lr to 0 over all epochs.
     warmup: epochs over which the rate rises linearly to lr.

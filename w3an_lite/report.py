@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from . import printed
-from .ablation import LEFT_OUT
-from .claims import Interval, audit_claims, interval, paired
+from .claims import audit_claims, interval, paired
 from .files import replacing
 from .plots import bars_with_error, cmc_curves, save
 from .studies import STUDIES, WHOLE, read_study, scores
 from .trials import summary
-
-MEASURES = {
-    "rank1": "rank-1",
-    "mAP": "mAP",
-    "spearman_beta_visibility": "Spearman(β, visibility)",
-    "alpha_inside": "α on the person",
-    "alpha_pointing": "maximum on the person",
-    "alpha_pointing_clear": "in clear frames",
-    "alpha_pointing_covered": "in covered frames",
-}
-"""Columns of a table, as far as they were measured."""
+from .worth import MEASURES, format_readings, format_repairs, points, rows_of, table_line
 
 
 def format_study(content: dict[str, Any]) -> str:
@@ -39,11 +27,11 @@ def format_study(content: dict[str, Any]) -> str:
     """
     beside = printed.TABLE5_MARS if content["study"] == "table5" else {}
     parts = []
-    for preset, variants in _rows_of(content).items():
+    for preset, variants in rows_of(content).items():
         known = [m for m in MEASURES if any(scores(content, preset, v, m) for v in variants)]
         head = [f"`{preset}`", "seeds", *(MEASURES[m] for m in known), "mAP points from W3AN"]
         head += [f"rank-1 / mAP on MARS, *{printed.SOURCE}*"] * bool(beside)
-        lines = [_line(head), "|---" * len(head) + "|"]
+        lines = [table_line(head), "|---" * len(head) + "|"]
         for variant in variants:
             seeds = len(scores(content, preset, variant, "mAP"))
             cells = [variant, str(seeds)]
@@ -53,7 +41,7 @@ def format_study(content: dict[str, Any]) -> str:
             if beside:
                 row = beside.get(variant)
                 cells.append(f"{row['rank1']:.1f} / {row['mAP']:.1f} %" if row else "–")
-            lines.append(_line(cells))
+            lines.append(table_line(cells))
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
@@ -64,62 +52,21 @@ def format_claims(studies: Mapping[str, dict[str, Any]]) -> str:
     if not findings:
         return ""
     head = ["claim", "measure", "preset", "seeds", "weakest difference, 95% interval", "verdict"]
-    lines = [_line(head), "|---" * len(head) + "|"]
+    lines = [table_line(head), "|---" * len(head) + "|"]
     for found in findings:
         against = f" ({found.weakest})" if found.weakest.startswith("against") else ""
         cells = [found.says, found.measure, f"`{found.preset}`", str(found.interval.seeds)]
-        lines.append(_line([*cells, points(found.interval, 1) + against, f"**{found.verdict}**"]))
+        lines.append(
+            table_line([*cells, points(found.interval, 1) + against, f"**{found.verdict}**"])
+        )
     return "\n".join(lines)
-
-
-def format_repairs(studies: Mapping[str, dict[str, Any]]) -> str:
-    """What each repair is worth in points, as one Markdown table; empty without `repairs`.
-
-    In `repaired`: the preset less what it is with the repair put back or, for one that was left
-    out, what it makes of the preset, less the preset. Alone in `paper`: what the repair makes of
-    it, less the paper as printed. Of mAP, of β's Spearman, of α's maximum.
-    """
-    if "repairs" not in studies:
-        return ""
-    worth = {m: MEASURES[m] for m in ("mAP", "spearman_beta_visibility", "alpha_pointing")}
-    within = _worth(studies["repairs"], "repaired", worth)
-    by_itself = _worth(studies["alone"], "paper", worth) if "alone" in studies else {}
-    by_itself = {repair: cells for repair, cells in by_itself.items() if repair in within}
-    sides = {"`repaired`": within, **({"`paper`": by_itself} if by_itself else {})}
-    head = ["repair", *(f"in {said}: {name}" for said in sides for name in worth.values())]
-    lines = [_line(head), "|---" * len(head) + "|"]
-    for repair in within:
-        left_out = " (left out)" if repair in LEFT_OUT else ""
-        cells = (side.get(repair, ["–"] * len(worth)) for side in sides.values())
-        lines.append(_line([repair + left_out, *chain.from_iterable(cells)]))
-    return "\n".join(lines)
-
-
-def _worth(content: dict[str, Any], preset: str, measures: Iterable[str]) -> dict[str, list[str]]:
-    """By repair, the points it is worth in each measure: with it, less without it."""
-    out = {}
-    for variant in _rows_of(content).get(preset, []):
-        word, _, repair = variant.partition(" ")
-        pair = {"without": (WHOLE, variant), "with": (variant, WHOLE)}.get(word)
-        if pair:
-            found = (interval(paired(content, preset, *pair, m)) for m in measures)
-            out[repair] = [points(f) or "–" for f in found]
-    return out
-
-
-def points(found: Interval, digits: int = 1) -> str:
-    """A difference of shares in points: `+1.2 [−0.3, +2.7]`; without interval of one seed."""
-    if np.isnan(found.mean):
-        return ""
-    mean, low, high = (f"{100 * v:+.{digits}f}".replace("-", "−") for v in found[:3])
-    return f"{mean} [{low}, {high}]" if np.isfinite(found.low) else mean
 
 
 def pictures(content: dict[str, Any]) -> dict[str, tuple[Figure, str]]:
     """Figures of a study by file name, each with a sentence that says what is drawn."""
     out: dict[str, tuple[Figure, str]] = {}
     name = content["study"]
-    for preset, variants in _rows_of(content).items():
+    for preset, variants in rows_of(content).items():
         if name == "baselines":
             curves = {v: _curve(content, preset, v) for v in variants}
             curves = {preset if v == WHOLE else v: curve for v, curve in curves.items()}
@@ -216,6 +163,9 @@ def write_report(
                 *([_REPAIRS, ""] if number == 1 else []),
                 repairs,
             ]
+        if "readings" in studies:
+            head = f"## What another reading is worth{also}"
+            text += ["", head, "", format_readings(studies["readings"])]
         for name, content in studies.items():
             text += ["", f"## {STUDIES[name].about}{also}", "", format_study(content)]
             text += ["", _NOTES[name]] if name in _NOTES else []
@@ -261,16 +211,6 @@ _NOTES = {
 """What a reader of a study's table has to know."""
 
 
-def _rows_of(content: dict[str, Any]) -> dict[str, list[str]]:
-    """Variants by preset, in the order they stand in."""
-    out: dict[str, list[str]] = {}
-    for row in content["rows"]:
-        variants = out.setdefault(row["preset"], [])
-        if row["variant"] not in variants:
-            variants.append(row["variant"])
-    return out
-
-
 def _curve(content: dict[str, Any], preset: str, variant: str) -> list[float]:
     own = [r["cmc"] for r in content["rows"] if (r["preset"], r["variant"]) == (preset, variant)]
     shortest = min(map(len, own))
@@ -283,7 +223,3 @@ def _mean(values: list[float]) -> str:
     found = summary(values)
     spread = f" ± {found['spread']:.3f}" if len(values) > 1 else ""
     return f"{found['mean']:.3f}{spread}".replace("-", "−")
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

@@ -56,7 +56,7 @@ def self_taught(
 
     tracks: what `read_mot` gave, whole. A step takes `each` clips of a track and of up to
     `people` - 1 others that are in the film at the same time; crops, flips, exchanged surroundings
-    and pasted occluders; Adam with a rate that falls from `lr` to 0. Batch norm keeps the
+    and pasted occluders; AdamW with a rate that falls from `lr` to 0. Batch norm keeps the
     statistics it came with (`adapt.adapted` goes first).
 
     DataError when no two tracks are seen at once, or a track has no frame numbers.

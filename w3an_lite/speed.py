@@ -1,4 +1,4 @@
-"""What makes a step faster on a GPU, each by itself; on the CPU nothing changes unless asked."""
+"""What should make a step faster on a GPU, each by itself; a CPU changes nothing unless asked."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def _train_arguments(parser: Parser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="try one step, say what all costs")
     parser.add_argument("--device", help="cpu, cuda or cuda:N (cuda if there is one)")
     parser.add_argument(
-        "--workers", type=at_least(0), help="processes that read ahead (one a core, to 8)"
+        "--workers", type=at_least(0), help="processes that read ahead (a core each but one, to 8)"
     )
     parser.add_argument("--threads", type=at_least(1), default=2, help="CPU threads (2)")
     parser.add_argument("--tensorboard", action=argparse.BooleanOptionalAction, default=True)

@@ -63,7 +63,8 @@ class Plan:
 
 
 def workers_for(asked: int | None, drawn: bool) -> int:
-    """Drawn people lie in memory; everything else is read by a process a core."""
+    """Drawn people lie in memory; everything else is read by a process a core but one,
+    at most 8."""
     if asked is not None:
         return asked
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

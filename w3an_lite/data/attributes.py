@@ -103,8 +103,7 @@ def from_mars(row: Mapping[str, str | int]) -> NDArray[np.float32]:
     The codes are those of the attribute annotation of Market-1501 and MARS, less one:
     gender 0 man, 1 woman; hair 0 short, 1 long; Tops.l 0 long sleeves, 1 short; Bottoms.l 0 long,
     1 short; Bottoms.t 0 dress or skirt, 1 trousers; bags and hat 0 no, 1 yes; age 0 young,
-    1 teenager, 2 adult, 3 old. The table itself agrees: long hair and dresses belong to gender 1,
-    most dresses are short, and nearly everybody in that summer has short sleeves.
+    1 teenager, 2 adult, 3 old.
 
     Assumed here:
 

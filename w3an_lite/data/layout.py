@@ -25,7 +25,7 @@ Names = NDArray[np.bytes_]
 class ListedFrames:
     """Frames of one folder by name. Paths are built when they are read.
 
-    A slice of a shared array of names costs a few hundred bytes a tracklet; a `Path` for each of
+    A slice of a shared array of names costs little; a `Path` for each of
     MARS's 1.2 million frames would cost hundreds of megabytes and seconds.
     """
 
@@ -62,7 +62,7 @@ def need(path: Path, source: str, layout: str) -> Path:
 
 def load_variable(path: Path, variable: str) -> Any:
     """Variable `variable` of the .mat file `path`, structs as objects with attributes."""
-    import scipy.io  # imported late: it costs a third of a second, and few commands read .mat files
+    import scipy.io  # imported late: it is slow, and few commands read .mat files
 
     try:
         content = scipy.io.loadmat(path, struct_as_record=False)

@@ -37,7 +37,7 @@ def pack(
 
     size: (height, width) of the stored frames; None keeps their own, which for the decoded form
         must be one. Masks and parts of drawn tracklets are resized along, to the nearest pixel
-    form: "decoded" is read fastest and takes 3·H·W bytes a frame; "jpeg" takes about a tenth. A
+    form: "decoded" is read fastest and takes 3·H·W bytes a frame; "jpeg" takes far less. A
         JPEG file of the right size is copied as it is, any other frame encoded (quality 95)
     workers: threads that read, resize and encode; None: one a core
 

@@ -208,7 +208,7 @@ def checksum(file: Path) -> int:
 
 def _load(path: Path, name: str, *, on_disk: bool = False) -> NDArray[Any]:
     array = np.load(path / f"{name}.npy", mmap_mode="r" if on_disk else None, allow_pickle=False)
-    return np.asarray(array)  # a plain view: slices of `memmap` cost several times as much
+    return np.asarray(array)  # a plain view: slices of `memmap` cost more
 
 
 def _reopen(path: Path) -> Store:

@@ -77,8 +77,8 @@ def write_street(out: str | Path, people: int = 6, back: int = 4, seed: int = 0)
     """Draw the film into the new folder `out`: frames/, gt.txt and who.csv, whole or not at all.
 
     people: how many walk by; back: how many of them (the first) do so a second time, the other way.
-    About 15 frames a visit, of 160 x 448 pixels. DataError for a number that makes no sense, or if
-    `out` is there already.
+    Somebody enters every 15 frames or so; frames are of 160 x 448 pixels. DataError for a number
+    that makes no sense, or if `out` is there already.
     """
     if not 1 <= people <= PEOPLE:
         raise DataError(f"people is {people}; give a whole number from 1 to {PEOPLE}")

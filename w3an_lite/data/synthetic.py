@@ -56,12 +56,12 @@ def synthped(
 ) -> Split:
     """A drawn split: `tracklets` of each identity under each camera, train and test people apart.
 
-    Training identities are 1, 2, ...; test identities 5001, 5002, ...; both come in groups of four
-    that differ in one or two attributes. The queries are the first tracklet of each (test identity,
-    camera), the gallery is every test tracklet. occlusion "none", "mixed" (half of the tracklets,
-    for 20-50% of their frames) or "heavy" (all, 45-80%); test_occlusion None means the same. domain
-    "stills" draws one frame a tracklet, whatever `frames` says. A tracklet does not change when
-    more are asked for. `DataError` for an option that makes no sense.
+    Training identities are 1, 2, ...; test identities 5001, 5002, ...; both come in groups of four,
+    each unlike the first of the group in one or two things. The queries are the first tracklet of
+    each (test identity, camera), the gallery is every test tracklet. occlusion "none", "mixed"
+    (half of the tracklets, for 20-50% of their frames) or "heavy" (all, 45-80%); test_occlusion
+    None means the same. domain "stills" draws one frame a tracklet, whatever `frames` says. A
+    tracklet does not change when more are asked for. `DataError` for an option that makes no sense.
 
     lazy: draw a tracklet each time it is read, as `draw_later` does, and hold none in memory
     """
