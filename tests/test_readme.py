@@ -17,7 +17,7 @@ from w3an_lite.claims import interval, paired
 from w3an_lite.data.synthetic import synthped
 from w3an_lite.studies import read_study, scores
 from w3an_lite.trials import summary
-from w3an_lite.worth import format_repairs
+from w3an_lite.worth import format_readings, format_repairs
 
 README = Path(__file__).parents[1] / "README.md"
 RESULTS = README.parent / "notebooks" / "results"
@@ -217,3 +217,8 @@ def test_differences_in_the_text_are_those_of_the_kept_results(
     digits = 0 if measure == "alpha_pointing" and found.low > 0.1 else 1
     mean, low, high = (f"{100 * v:.{digits}f}".replace("-", "−") for v in found[:3])
     assert re.search(rf"{mean}\b[^\[\d]*\[{low}, {high}\]", text)
+
+
+def test_what_another_reading_is_worth_is_what_the_report_says() -> None:
+    content = read_study(RESULTS / "readings.json")
+    assert table("| read another way |") == format_readings(content).splitlines()[2:]

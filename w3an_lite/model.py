@@ -55,7 +55,7 @@ class W3AN(nn.Module):
     flatten: heads on the flattened cube in place of the pooled one, see `cam`.
     guide_strength, guide_gradient, guide_frozen: the second pass on I′ (Eq. 7-8): the factor of
         the maps, whether gradient flows through α′, and whether batch norm's running statistics
-        rest meanwhile (they must: let them move and evaluation falls apart).
+        rest meanwhile (let them move and the test is of another network: study `readings`).
     guide_by: in training α is guided by the maps of the "classes", or by "noise" in their place,
         see `guidance.random_maps`.
     maps_of: "all" attributes make up m_a, or only those "present".

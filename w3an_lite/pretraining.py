@@ -1,7 +1,7 @@
 """The shipped trunk: `NarrowTrunk` trained on the attributes of drawn stills.
 
 It stands in for ImageNet's weights where nothing can be downloaded. From random weights the
-paper's recipe does not learn at all.
+paper's recipe does not learn at all (study `readings`).
 """
 
 from __future__ import annotations
