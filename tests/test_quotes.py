@@ -7,10 +7,11 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from w3an_lite.claims import interval, paired
-from w3an_lite.studies import read_study
+from w3an_lite.studies import read_study, scores
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 BETA = "spearman_beta_visibility"
@@ -83,3 +84,20 @@ def measured(
 def test_each_difference_is_one_of_the_kept_results(notebook: str) -> None:
     own = [measured(*quote[1:]) for quote in QUOTES if quote[0] == notebook]
     assert Counter(quoted(notebook)) == Counter(own)
+
+
+@pytest.mark.parametrize(
+    ("notebook", "preset", "row"),
+    [
+        ("10", "paper", "random trunk"),
+        ("10", "repaired", "random trunk"),
+        ("12", "paper", "random trunk, SGD at 0.02"),
+    ],
+)
+def test_what_random_weights_come_to(notebook: str, preset: str, row: str) -> None:
+    content = read_study(NOTEBOOKS / "results" / "readings.json")
+    mean = np.mean(list(scores(content, preset, row, "mAP").values()))
+    (path,) = NOTEBOOKS.glob(f"{notebook}_*.ipynb")
+    text = path.read_text(encoding="utf-8")
+    (said,) = re.findall(r"From random weights.*?results/readings\.json", text)
+    assert f"{mean:.2f}" in re.findall(r"\d\.\d\d", said)
