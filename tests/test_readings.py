@@ -1,4 +1,4 @@
-"""Other readings are arguments that exist and change what is trained, one thing at a time."""
+"""Other readings are arguments that exist and change what is trained."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from w3an_lite.ablation import defaults
 from w3an_lite.losses import Objective
-from w3an_lite.presets import STUDY, Changes
+from w3an_lite.presets import PRESETS, STUDY, Changes
 from w3an_lite.readings import GUIDED, READINGS, readings
 
 ALL = {**READINGS, **GUIDED}
@@ -15,10 +15,11 @@ ALL = {**READINGS, **GUIDED}
 @pytest.mark.parametrize("changes", ALL.values(), ids=ALL)
 def test_each_departs_from_both_presets_by_arguments_there_are(changes: Changes) -> None:
     """From what `paper` and `repaired` read at the size it is measured at."""
-    for part, values in changes.items():
-        now = {**defaults(part), **STUDY.get(part, {})}
-        assert values.keys() <= defaults(part).keys()
-        assert any(now[argument] != value for argument, value in values.items())
+    for preset in ("paper", "repaired"):
+        for part, values in changes.items():
+            now = {**defaults(part), **PRESETS[preset].get(part, {}), **STUDY.get(part, {})}
+            assert values.keys() <= defaults(part).keys()
+            assert all(now[argument] != value for argument, value in values.items())
 
 
 def test_what_maps_do_is_read_another_way_where_they_guide() -> None:

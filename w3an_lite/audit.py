@@ -186,6 +186,7 @@ def readout_shift(embedding: Array, embedding_mean_beta: Array) -> float:
 
     a is the embedding, b the embedding with every β set to the mean of its clip. 0 means that β
     does nothing. nan if some a is zero and its b is not: such a shift has no scale.
+    Where both are zero the shift counts as 0: a network that gives nothing is not moved by β.
     """
     a, b = _finite(embedding, "embedding"), _finite(embedding_mean_beta, "embedding_mean_beta")
     if a.ndim != 2 or a.shape != b.shape or len(a) == 0:

@@ -1,7 +1,7 @@
 """The shipped trunk: `NarrowTrunk` trained on the attributes of drawn stills.
 
 It stands in for ImageNet's weights where nothing can be downloaded. From random weights the
-paper's recipe does not learn at all (study `readings`).
+paper's recipe learns nothing in eight epochs (study `readings`).
 """
 
 from __future__ import annotations

@@ -165,7 +165,8 @@ def write_report(
             ]
         if "readings" in studies:
             head = f"## What another reading is worth{also}"
-            text += ["", head, "", format_readings(studies["readings"])]
+            text += ["", head, "", *([_READINGS, ""] if number == 1 else [])]
+            text += [format_readings(studies["readings"])]
         for name, content in studies.items():
             text += ["", f"## {STUDIES[name].about}{also}", "", format_study(content)]
             text += ["", _NOTES[name]] if name in _NOTES else []
@@ -200,6 +201,11 @@ _REPAIRS = (
     "surroundings goes the loss on them (α off foreign pixels), β by coverage comes with pasted "
     "occluders, and in `paper` α off foreign pixels with exchanged surroundings, α to the map "
     "without Eq. 8."
+)
+
+_READINGS = (
+    "In points, with 95% intervals: a preset with the reading, less the preset without it. What is "
+    "read of Eq. 6-8 in `repaired` is compared with `repaired` with Eq. 8 put back."
 )
 
 _NOTES = {

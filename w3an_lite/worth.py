@@ -1,4 +1,4 @@
-"""What a change is worth: tables of differences in points, with intervals paired by seed."""
+"""Tables of a report: their columns and lines, and what a change is worth, in points by seed."""
 
 from __future__ import annotations
 
@@ -98,4 +98,5 @@ def rows_of(content: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def table_line(cells: Sequence[str]) -> str:
+    """One line of a Markdown table."""
     return "| " + " | ".join(cells) + " |"
