@@ -12,6 +12,7 @@ import argparse
 import base64
 import copy
 import os
+import re
 import sys
 import time
 from io import BytesIO
@@ -167,7 +168,7 @@ def student_copy(notebook: NotebookNode) -> NotebookNode:
     for cell in out.cells:
         # one folder further down
         if cell.cell_type == "markdown" and "badges" not in tags(cell):
-            cell.source = cell.source.replace("](../", "](../../")
+            cell.source = re.sub(r"\]\((?=\.\./|results/)", "](../", cell.source)
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     return out

@@ -13,8 +13,8 @@ from .losses import Objective
 from .presets import PRESETS, Changes, merged
 
 _SGD: dict[str, Any] = {"optimiser": "sgd", "weight_decay": 5e-4, "schedule": "step", "warmup": 0}
-"""The optimiser of Sec. 4.2, which the small sizes exchange for AdamW. Of its schedule
-eight epochs hold only the fall to 0 over the last ten, which begins at 0.8 of the rate."""
+"""The optimiser of Sec. 4.2, which the small sizes exchange for AdamW. Of its schedule eight epochs
+hold only the fall to 0 over the last ten, which begins at 0.8 of the rate."""
 
 READINGS: dict[str, Changes] = {
     "heads on the flattened cube": {"model": {"flatten": True}},
@@ -43,7 +43,6 @@ GUIDED: dict[str, Changes] = {
 }
 """Eq. 6-8, where maps guide α: m_i and m_a unbounded, or added to the frame at 0.3; m_a of the
 attributes that are there alone; α′ taught as well; batch norm learning from I′."""
-
 
 EQ8 = "Eq. 8"
 """The row of a preset without Eq. 8 that has it put back."""

@@ -53,6 +53,11 @@ def _rows(variants: dict[str, Changes]) -> Callable[[str], dict[str, Row]]:
     }
 
 
+def _rows_by(variants: Callable[[str], dict[str, Changes]]) -> Callable[[str], dict[str, Row]]:
+    """The same of variants that depend on the preset."""
+    return lambda preset: _rows(variants(preset))(preset)
+
+
 def _table5(preset: str) -> dict[str, Row]:
     """The rows of Table 5; where no map guides α, none for maps that guide it at random."""
     rows = _rows(TABLE5)(preset)
@@ -100,12 +105,8 @@ STUDIES: dict[str, Study] = {
     "graph": Study(
         "Figure 10: K and the depth of the graph", BOTH, _rows({**NEIGHBOURS, **LAYERS})
     ),
-    "weights": Study(
-        "Figure 11: the weights of the loss", BOTH, lambda preset: _rows(weights(preset))(preset)
-    ),
-    "readings": Study(
-        "Open points read another way", BOTH, lambda preset: _rows(readings(preset))(preset)
-    ),
+    "weights": Study("Figure 11: the weights of the loss", BOTH, _rows_by(weights)),
+    "readings": Study("Open points read another way", BOTH, _rows_by(readings)),
     "baselines": Study("Figures 5-7: CMC curves against mean pooling", BOTH, _baselines),
 }
 
