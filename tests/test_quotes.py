@@ -50,7 +50,7 @@ QUOTES = [
     ("09", "repairs", "repaired", "with normalised triplet", "W3AN"),
     ("09", "repairs", "repaired", "W3AN", "without clip identity"),
     ("10", "baselines", "paper", "mean pooling", "W3AN"),
-    ("10", "alone", "paper", "with all four of the graph", "W3AN"),
+    ("10", "alone", "paper", "with all of the graph", "W3AN"),
     ("10", "alone", "paper", "W3WAN", "W3AN"),
     ("11", "table5", "repaired", "W3WAN", "W3AN"),
     ("12", "readings", "repaired", "W3AN", "SGD at 0.02"),

@@ -132,7 +132,7 @@ LONG = {
     "paper, the four repairs of its graph made": (
         "medium/alone.json",
         "paper",
-        "with all four of the graph",
+        "with all of the graph",
     ),
     "paper, an average weighted by β in place of the graph": (
         "medium/alone.json",

@@ -71,7 +71,7 @@ def _repairs(preset: str) -> dict[str, Row]:
     return {
         WHOLE: Row(preset, {}),
         "mean pooling trained alike": Row("mean_pool", ALIKE),
-        "without all four of the graph": Row(preset, put_back(*GRAPH)),
+        "without all of the graph": Row(preset, put_back(*GRAPH)),
         **{name: Row(preset, change) for name, change in changes.items()},
     }
 
@@ -95,7 +95,7 @@ STUDIES: dict[str, Study] = {
         ("paper",),
         _rows(
             {
-                "with all four of the graph": alone(*GRAPH),
+                "with all of the graph": alone(*GRAPH),
                 **_each("with", REPAIRS, alone),
                 "W3WAN": TABLE5["W3WAN"],
             }
