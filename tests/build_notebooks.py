@@ -1,4 +1,4 @@
-"""Run every notebook, store its outputs, and write the students' copies without solutions.
+"""Run every notebook, store its outputs, write the students' copies and the table of the course.
 
     python tests/build_notebooks.py [--only 04 05] [--pictures]
 
@@ -174,6 +174,32 @@ def student_copy(notebook: NotebookNode) -> NotebookNode:
     return out
 
 
+def course_row(path: Path) -> str:
+    """A notebook's line in the table of the course, from what it says of itself."""
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells]
+    text = "\n".join(cells)
+    _, title = cells[0].removeprefix("# ").split(" · ", 1)
+    (time_,) = re.findall(r"\*\*Time:\*\* (\d+) minutes, of which (\d+) are exercises", text)
+    (before,) = re.findall(r"\*\*Before this:\*\* (.*)", text)
+    needs = re.findall(r"\]\((\d\d)_\w+\.ipynb\)", before)
+    equations = sorted({int(n) for n in re.findall(r"\\tag\{(\d+)\}", text)})
+    columns = (
+        f"[{path.stem}]({path.name})",
+        title.strip(),
+        ", ".join(map(str, equations)),
+        time_[0],
+        time_[1],
+        ", ".join(sorted(set(needs))),
+    )
+    return "| " + " | ".join(columns) + " |"
+
+
+def course_page(text: str) -> str:
+    """The page of the course with its table as the notebooks say."""
+    rows = "\n".join(course_row(path) for path in sources())
+    return re.sub(r"(?<=---\|\n)(\| \[\d\d_.*\n)+", lambda _: rows + "\n", text)
+
+
 def write(path: Path, text: str) -> bool:
     """Write `text` whole or not at all; False when the file says that already."""
     if path.is_file() and path.read_text(encoding="utf-8") == text:
@@ -212,6 +238,9 @@ def main() -> int:
         costs.append((seconds, peak))
         state = "written" if changed else "in step"
         print(f"{path.stem:24} {seconds:6.1f} s {peak:7.0f} MB  {state}", flush=True)
+    page = NOTEBOOKS / "README.md"
+    if write(page, course_page(page.read_text(encoding="utf-8"))):
+        print("the table of README.md is written")
     if len(costs) > 1:
         total, most = sum(seconds for seconds, _ in costs), max(peak for _, peak in costs)
         print(f"{'together, highest peak':24} {total:6.1f} s {most:7.0f} MB")

@@ -18,6 +18,7 @@ from build_notebooks import (
     NOTEBOOKS,
     STUDENT,
     VIEW,
+    course_page,
     joined_streams,
     keep_pictures,
     sources,
@@ -273,6 +274,20 @@ def test_the_student_copy_has_neither_solutions_nor_outputs() -> None:
     copy = student_copy(v4.new_notebook(cells=cells))
     assert [cell.source for cell in copy.cells] == ["[x](../../README.md)", "1"]
     assert copy.cells[1].execution_count is None
+
+
+def test_the_page_of_the_course_says_what_the_notebooks_say() -> None:
+    text = (NOTEBOOKS / "README.md").read_text(encoding="utf-8")
+    assert course_page(text) == text
+    assert course_page(re.sub(r"\| 70 \| 30 \|", "| 69 | 30 |", text)) == text
+    rows = re.findall(r"^\| \[(\d\d)_.*\| (\d+) \| (\d+) \| [\d, ]*\|$", text, re.MULTILINE)
+    minutes = {number: int(total) for number, total, _ in rows}
+    assert minutes.keys() == PLANNED
+    plans = re.findall(r"^\| [\w ]+ \| (\d\d(?:, \d\d)+)[^|]* \| (\d+) \|$", text, re.MULTILINE)
+    assert len(plans) == 3
+    for numbers, total in plans:
+        assert sum(minutes[number] for number in numbers.split(", ")) == int(total)
+    assert f"all, one a week | {sum(minutes.values())} |" in text
 
 
 def test_digest_rounds_to_the_scale_of_the_array() -> None:

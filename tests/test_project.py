@@ -106,10 +106,11 @@ def test_every_equation_is_named_where_it_is_written(equation: int) -> None:
     assert equation in numbers
 
 
-def test_the_readme_names_files_and_commands_that_exist() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["README.md", "notebooks/README.md"])
+def test_the_readme_names_files_and_commands_that_exist(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
-        assert (ROOT / target).exists(), target
+        assert ((ROOT / page).parent / target).exists(), target
     files = sorted((ROOT / "w3an_lite").glob("*command*.py"))
     known = "".join(file.read_text(encoding="utf-8") for file in files)
     for command in re.findall(r"python -m w3an_lite ([a-z]+)", text):

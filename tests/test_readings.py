@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from w3an_lite.ablation import defaults
 from w3an_lite.losses import Objective
+from w3an_lite.model import W3AN
 from w3an_lite.presets import PRESETS, STUDY, Changes
 from w3an_lite.readings import GUIDED, READINGS, readings
 
@@ -33,4 +35,20 @@ def test_what_maps_do_is_read_another_way_where_they_guide() -> None:
         changes = back[f"Eq. 8, {name}"]
         assert Objective.preset("repaired", **changes["objective"]).san_weight == 0.3
         assert changes["model"] == GUIDED[name]["model"]
-    assert readings("mean_pool") == READINGS
+
+
+def test_mean_pooling_has_no_graph_to_read_another_way() -> None:
+    left = readings("mean_pool")
+    assert {"heads on the flattened cube", "one anchor a person", "SGD at 0.02"} < left.keys()
+    clips = torch.rand(2, 4, 3, 32, 16, generator=torch.Generator().manual_seed(0))
+    for name, changes in READINGS.items():
+        if name in left:
+            assert left[name] == changes
+            continue
+        found = []
+        for made in ({}, changes["model"]):
+            torch.manual_seed(0)
+            size = {"size": (32, 16), "clip_length": 4, "neighbours": 2}
+            model = W3AN.preset("mean_pool", 3, backbone="narrow", **{**size, **made}).eval()
+            found.append(model(clips).embedding)
+        assert torch.equal(*found)

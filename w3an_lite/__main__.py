@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from .commands import COMMANDS
 from .data_commands import DATA_COMMANDS
 from .experiment_commands import EXPERIMENT_COMMANDS
+from .marks_command import MARKS_COMMANDS
 from .train_command import TRAIN_COMMANDS
 
 
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(prog="w3an_lite", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    known = {**EXPERIMENT_COMMANDS, **TRAIN_COMMANDS, **COMMANDS, **DATA_COMMANDS}
+    known = {**EXPERIMENT_COMMANDS, **TRAIN_COMMANDS, **COMMANDS, **DATA_COMMANDS, **MARKS_COMMANDS}
     for name, command in known.items():
         command.arguments(
             commands.add_parser(

@@ -47,17 +47,21 @@ attributes that are there alone; α′ taught as well; batch norm learning from 
 EQ8 = "Eq. 8"
 """The row of a preset without Eq. 8 that has it put back."""
 
+_GRAPHS = {"mutual", "include_self", "activation", "overall_bias"}
+"""Arguments of the graph and of β, which change nothing in mean pooling."""
+
 
 def readings(preset: str) -> dict[str, Changes]:
     """The rows of a preset: `READINGS`, and `GUIDED` where Eq. 8 guides α.
 
     Where it does not, as in `repaired`, it is put back for them: they begin with `EQ8` and are to
-    be compared with the row of that name.
+    be compared with the row of that name. `mean_pool` has no graph and no β to read.
     """
     if Objective.preset(preset).needs_maps:
         return {**READINGS, **GUIDED}
-    if not PRESETS[preset]["model"].get("spatial", True):
-        return READINGS
+    if not PRESETS[preset]["model"].get("layers", 1):
+        idle = [name for name, made in READINGS.items() if _GRAPHS & {*made.get("model", {})}]
+        return {name: made for name, made in READINGS.items() if name not in idle}
     back = put_back("α free of Eq. 8")
     put = {f"{EQ8}, {name}": merged(back, changes) for name, changes in GUIDED.items()}
     return {**READINGS, EQ8: back, **put}

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+SIGNS = {True: "✓ correct", False: "✗ not yet", None: "○ not attempted"}
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -24,8 +26,7 @@ class Verdict:
     message: str
 
     def __repr__(self) -> str:
-        sign = {True: "✓ correct", False: "✗ not yet", None: "○ not attempted"}[self.passed]
-        return f"{sign}: {self.message}"
+        return f"{SIGNS[self.passed]}: {self.message}"
 
 
 @dataclass(frozen=True)

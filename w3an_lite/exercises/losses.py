@@ -7,9 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from w3an_lite.losses import attribute_loss, triplet_loss
+from w3an_lite.losses import attribute_loss, identity_loss, triplet_loss
 
 from .checker import Exercise, Mistake, Verdict
 
@@ -68,8 +67,14 @@ MOVE = Exercise(
 )
 
 
-def _attributes(logits: Tensor, labels: Tensor) -> Tensor:
-    return attribute_loss(logits[None], labels[None])
+def _eq9(identity_logits: Tensor, person: int, logits: Tensor, labels: Tensor) -> Tensor:
+    who = identity_loss(identity_logits[None], torch.tensor([person]))
+    return who + attribute_loss(logits[None], labels[None])
+
+
+def _who(identity_logits: Tensor, person: int) -> Tensor:
+    """-log p of the right person in each frame, `[T]`."""
+    return -identity_logits.log_softmax(-1)[:, person]
 
 
 def _picked(logits: Tensor, labels: Tensor) -> Tensor:
@@ -79,40 +84,75 @@ def _picked(logits: Tensor, labels: Tensor) -> Tensor:
     return -chance.gather(-1, right.unsqueeze(-1)).squeeze(-1)
 
 
+def _tasks(identity_logits: Tensor, person: int, logits: Tensor, labels: Tensor) -> Tensor:
+    """Every task in each frame, identity first: `[T, 1 + A]`."""
+    return torch.cat([_who(identity_logits, person)[:, None], _picked(logits, labels)], -1)
+
+
 EQ9 = Exercise(
-    right=_attributes,
-    praise="a cross-entropy for each attribute, added up in a frame, averaged over frames",
+    right=_eq9,
+    praise="one term for who it is and one for each attribute, added up, averaged over frames",
     inputs=[
-        (_draw(3, 5, 2), torch.tensor([1.0, 0.0, 0.0, 1.0, 0.0])),
-        (_draw(2, 4, 2, seed=1) * 3, torch.tensor([0.0, 1.0, 1.0, 1.0])),
+        (_draw(3, 4, seed=2), 2, _draw(3, 5, 2), torch.tensor([1.0, 0.0, 0.0, 1.0, 0.0])),
+        (_draw(2, 6, seed=3), 0, _draw(2, 4, 2, seed=1) * 3, torch.tensor([0.0, 1.0, 1.0, 1.0])),
     ],
     mistakes=(
         Mistake(
-            lambda logits, labels: _picked(logits, labels).mean(),
-            "this is the mean over attributes; the Σ of Eq. 9 has no division behind it",
+            lambda who, person, logits, labels: _picked(logits, labels).sum(-1).mean(),
+            "the attributes alone; the first term of Eq. 9 asks who it is",
         ),
         Mistake(
-            lambda logits, labels: _picked(logits, labels).sum(),
-            "attributes are added up, frames are not; a longer clip should not cost more",
+            lambda who, person, logits, labels: _who(who, person).mean(),
+            "the identity alone; the Σ of Eq. 9 asks for each attribute as well",
         ),
         Mistake(
-            lambda logits, labels: _picked(logits, 1 - labels).sum(-1).mean(),
-            "a confident right answer costs much here and a wrong one little; which of the two "
-            "logits belongs to label 1?",
+            lambda who, person, logits, labels: (
+                _who(who, person).mean() + _picked(logits, labels).mean()
+            ),
+            "this takes the mean over attributes; the Σ of Eq. 9 has no division behind it",
         ),
         Mistake(
-            lambda logits, labels: (_picked(logits, labels) * labels).sum(-1).mean(),
+            lambda *clip: _tasks(*clip).mean(),
+            "this takes the mean over all tasks; the + and the Σ of Eq. 9 have no division",
+        ),
+        Mistake(
+            lambda *clip: _tasks(*clip).sum(),
+            "tasks are added up, frames are not; a longer clip should not cost more",
+        ),
+        Mistake(
+            lambda who, person, logits, labels: (
+                _who(who, person).mean() + _picked(logits, labels).sum()
+            ),
+            "the identity is averaged over frames here, the attributes are added up over them",
+        ),
+        Mistake(
+            lambda who, person, logits, labels: (
+                _who(who, person).sum() + _picked(logits, labels).sum(-1).mean()
+            ),
+            "the attributes are averaged over frames here, the identity is added up over them",
+        ),
+        Mistake(
+            lambda who, person, logits, labels: (
+                _tasks(who, person, logits, 1 - labels).sum(-1).mean()
+            ),
+            "a confident right answer about an attribute costs much here and a wrong one little; "
+            "which of the two logits belongs to label 1?",
+        ),
+        Mistake(
+            lambda who, person, logits, labels: (
+                _who(who, person).mean() + (_picked(logits, labels) * labels).sum(-1).mean()
+            ),
             "only attributes that are present count here; an absent hat is an answer too",
         ),
         Mistake(
-            lambda logits, labels: (
-                functional.binary_cross_entropy_with_logits(
-                    logits[..., 1], labels.expand(len(logits), -1), reduction="none"
-                )
-                .sum(-1)
-                .mean()
+            lambda who, person, logits, labels: _eq9(who.softmax(-1), person, logits, labels),
+            "`cross_entropy` takes logits and does the softmax itself; here the identity had two",
+        ),
+        Mistake(
+            lambda who, person, logits, labels: _eq9(
+                who.mean(0, keepdim=True), person, logits.mean(0, keepdim=True), labels
             ),
-            "the second logit alone decides here; the softmax compares it with the first",
+            "frames become one before they are judged; each frame answers, and then comes the mean",
         ),
     ),
 )
@@ -236,7 +276,7 @@ def check_move(student: Any) -> Verdict:
 
 
 def check_eq9(student: Any) -> Verdict:
-    """The attributes of Eq. 9 as a function of logits `[T, A, 2]` and labels `[A]`."""
+    """Eq. 9 of one clip: a function of logits `[T, I]`, a person, `[T, A, 2]` and labels `[A]`."""
     return EQ9.judge(student)
 
 
