@@ -67,7 +67,7 @@ def _table5(preset: str) -> dict[str, Row]:
 
 
 _EXCHANGED = merged(put_back("residual graph"), added("linear last layer"))
-"""One for the other: either lets what came in pass the graph, and one of them is enough."""
+"""The one in place of the other: `repaired` had both, and one of them is enough."""
 
 
 def _repairs(preset: str) -> dict[str, Row]:
