@@ -144,7 +144,7 @@ EQ9 = Exercise(
         ),
         Mistake(
             lambda w, p, a, y: _who(w, p).mean() + _second(a, y).sum(-1).mean(),
-            "one logit alone decides about an attribute here; the softmax compares it with the other",
+            "one logit decides about an attribute here; the softmax compares it with the other",
         ),
         Mistake(
             lambda w, p, a, y: _who(w, p).mean() + (_picked(a, y) * y).sum(-1).mean(),
