@@ -16,6 +16,7 @@ import re
 import sys
 import time
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from PIL import Image
 
-from w3an_lite.course import badges, setup
+from w3an_lite.course import FOLDED, badges, setup
 from w3an_lite.files import replacing
 
 ROOT = Path(__file__).parents[1]
@@ -44,8 +45,6 @@ PINNED = {
 VIEW = "application/vnd.jupyter.widget-view+json"
 CONTRAST, SPECKS = 64, 8
 """Pixels may differ by so many of 255 levels, and so many pixels by more."""
-FOLDED = "# a solution, folded away"
-"""The first line of a solution cell: JupyterLab shows that line of a folded cell."""
 
 
 def sources(only: list[str] | None = None) -> list[Path]:
@@ -181,7 +180,11 @@ def course_row(path: Path) -> str:
     _, title = cells[0].removeprefix("# ").split(" · ", 1)
     (time_,) = re.findall(r"\*\*Time:\*\* (\d+) minutes, of which (\d+) are exercises", text)
     (before,) = re.findall(r"\*\*Before this:\*\* (.*)", text)
-    needs = re.findall(r"\]\((\d\d)_\w+\.ipynb\)", before)
+    numbers = re.findall(r"\]\((\d\d)_\w+\.ipynb\)( to )?", before)
+    needs = {number for number, _ in numbers}
+    for (first, to), (last, _) in pairwise(numbers):
+        if to:
+            needs |= {f"{number:02d}" for number in range(int(first), int(last))}
     equations = sorted({int(n) for n in re.findall(r"\\tag\{(\d+)\}", text)})
     columns = (
         f"[{path.stem}]({path.name})",
@@ -189,7 +192,7 @@ def course_row(path: Path) -> str:
         ", ".join(map(str, equations)),
         time_[0],
         time_[1],
-        ", ".join(sorted(set(needs))),
+        ", ".join(sorted(needs)),
     )
     return "| " + " | ".join(columns) + " |"
 

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
+from collections import Counter
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import nbformat
 import pytest
 from build_notebooks import NOTEBOOKS, PINNED, sources, tags
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from w3an_lite import exercises
 from w3an_lite.__main__ import main
-from w3an_lite.exercises.checker import Verdict
-from w3an_lite.marks import Mark, notebooks, read_marks
+from w3an_lite.course import FOLDED
+from w3an_lite.exercises.checker import STUB_HINT, Verdict
+from w3an_lite.exercises.gcn import EXERCISES
+from w3an_lite.marks import notebooks, read_marks
 
 IMPORT = "from w3an_lite.exercises.gcn import check_layer, check_propagation, check_ratio"
+NOTHING = {"propagation": None, "layer": None, "ratio": None}
+SOLVED = {name: repr(Verdict(True, exercise.praise)) for name, exercise in EXERCISES.items()}
+HINT = {name: repr(Verdict(False, e.mistakes[0].hint)) for name, e in EXERCISES.items()}
+GENERIC = repr(Verdict(False, "your function stopped with ZeroDivisionError"))
+UNTRIED = repr(Verdict(None, STUB_HINT))
 
 
-def cell(source: str, *verdicts: bool | None, tag: str | None = None) -> nbformat.NotebookNode:
-    """A cell that has said these; the last as a result, those before as if printed."""
-    said = [repr(Verdict(passed, "for a reason")) for passed in verdicts]
+def cell(source: str, *said: str, tag: str | None = None) -> nbformat.NotebookNode:
+    """A cell that has said this; the last as a result, what was before as if printed."""
     outputs = [new_output("stream", text=text + "\n") for text in said[:-1]]
     outputs += [new_output("execute_result", data={"text/plain": text}) for text in said[-1:]]
     made = new_code_cell(source, outputs=outputs)
@@ -36,34 +47,72 @@ def written(folder: Path, name: str, *cells: nbformat.NotebookNode) -> Path:
     return folder / name
 
 
-def test_outputs_are_believed_and_the_best_counts(tmp_path: Path) -> None:
-    path = written(
-        tmp_path,
-        "08.ipynb",
-        cell("check_ratio(1)", False),
-        cell("check_ratio(2)", True),
-        cell("check_ratio(3)", None),
-        cell("check_layer(wrong)", False),
-        cell("check_propagation(solution)", True, tag="solution"),
+def passed(folder: Path, *cells: nbformat.NotebookNode) -> dict[str, bool | None]:
+    return read_marks(written(folder, "08.ipynb", *cells)).passed
+
+
+def test_every_praise_belongs_to_one_exercise() -> None:
+    """By its text alone it is told whose it is."""
+    modules = {m.name for m in iter_modules(exercises.__path__)} - {"checker"}
+    found = Counter(
+        exercise.praise
+        for name in modules
+        for exercise in import_module(f"{exercises.__name__}.{name}").EXERCISES.values()
     )
-    assert read_marks(path) == [
-        Mark("ratio", True),
-        Mark("layer", False),
-        Mark("propagation", None),
-    ]
+    assert max(found.values()) == 1
+    assert len(found) > 50
 
 
-def test_several_checks_in_a_cell(tmp_path: Path) -> None:
-    printed = cell("print(check_ratio(1))\ncheck_layer(f)", True, False)
-    assert read_marks(written(tmp_path, "a.ipynb", printed))[:2] == [
-        Mark("ratio", True),
-        Mark("layer", False),
-    ]
-    shown = cell("check_ratio(1)\ncheck_layer(f)", True)  # a notebook shows the last alone
-    assert read_marks(written(tmp_path, "b.ipynb", shown))[:2] == [
-        Mark("ratio", None),
-        Mark("layer", True),
-    ]
+def test_outputs_are_believed_and_the_best_counts(tmp_path: Path) -> None:
+    marks = read_marks(
+        written(
+            tmp_path,
+            "renamed.ipynb",
+            cell("check_ratio(1)", HINT["ratio"]),
+            cell("check_ratio(2)", SOLVED["ratio"]),
+            cell("check_ratio(3)", UNTRIED),
+            cell("check_layer(wrong)", GENERIC),
+            cell("check_propagation(solution)", SOLVED["propagation"], tag="solution"),
+            cell(f"{FOLDED}\ncheck_propagation(solution)", SOLVED["propagation"]),
+        )
+    )
+    assert marks.page == "gcn"
+    assert list(marks.passed.items()) == [("ratio", True), ("layer", False), ("propagation", None)]
+    assert marks.remark == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "ratio", "layer"),
+    [
+        ("print(check_ratio(1))\ncheck_layer(f)", [SOLVED["ratio"], GENERIC], True, None),
+        ("print(check_ratio(1))\ncheck_layer(f)", [SOLVED["ratio"], HINT["layer"]], True, False),
+        ("check_ratio(1)\n# check_layer(f)", [SOLVED["ratio"]], True, None),
+        ("print('1:', check_ratio(1))", ["1: " + SOLVED["ratio"], ""], True, None),
+        ("check_ratio(1), check_layer(f)", [f"({SOLVED['ratio']}, {HINT['layer']})"], True, False),
+        ("check_ratio (1)", [GENERIC], False, None),
+        ("what_it_said", [SOLVED["ratio"]], True, None),
+        ("what_it_said", [HINT["ratio"]], False, None),
+        ("for x in range(2): print(check_ratio(x))", [SOLVED["ratio"], HINT["ratio"]], True, None),
+    ],
+)
+def test_it_does_not_matter_how_a_verdict_was_shown(
+    tmp_path: Path, source: str, said: list[str], ratio: bool | None, layer: bool | None
+) -> None:
+    found = passed(tmp_path, cell(source, *said))
+    assert found == {"ratio": ratio, "layer": layer, "propagation": None}
+
+
+def test_a_stream_in_pieces_is_one_text(tmp_path: Path) -> None:
+    made = new_code_cell("print(check_ratio(1))")
+    made.outputs = [new_output("stream", text=SOLVED["ratio"][:3])]
+    made.outputs += [new_output("stream", text=SOLVED["ratio"][3:])]
+    assert passed(tmp_path, made)["ratio"] is True
+
+
+def test_a_notebook_without_outputs_was_not_run(tmp_path: Path) -> None:
+    marks = read_marks(written(tmp_path, "a.ipynb", cell("check_ratio(1)")))
+    assert marks.passed == NOTHING
+    assert marks.remark == "it has no outputs: not run, or cleared"
 
 
 def test_run_anew_nothing_is_believed_and_nothing_written(
@@ -74,65 +123,91 @@ def test_run_anew_nothing_is_believed_and_nothing_written(
     path = written(
         tmp_path,
         "08.ipynb",
-        cell("check_ratio(...)", True),  # an output that no run has made
+        cell("check_ratio(...)", SOLVED["ratio"]),  # an output that no run has made
         cell("1 / 0"),
-        cell("check_layer(lambda *inputs: inputs[0])"),
-        cell("print(check_propagation(lambda *inputs: None))", True),
+        cell("from w3an_lite.exercises.gcn import SOLUTIONS"),
+        cell("unseen = check_layer(SOLUTIONS['layer'])"),  # shown or not, it was said
+        cell("for answer in (0, None):\n    print(check_propagation(lambda *_: answer))"),
+        cell("check_ratio(SOLUTIONS['ratio'])", tag="solution"),
     )
     before = path.read_bytes()
-    assert [mark.passed for mark in read_marks(path)] == [True, None, True]
-    assert read_marks(path, run=True) == [
-        Mark("ratio", None),
-        Mark("layer", False),
-        Mark("propagation", None),
-    ]
+    assert read_marks(path).passed == {"ratio": True, "layer": None, "propagation": None}
+    marks = read_marks(path, run=True)
+    assert marks.passed == {"ratio": None, "layer": True, "propagation": False}
+    assert marks.remark == ""
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["08.ipynb"]
 
 
-def test_a_cell_that_hangs_leaves_the_rest_unattempted(tmp_path: Path) -> None:
+def test_a_cell_that_hangs_ends_the_run(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         "08.ipynb",
         cell("print(check_layer(lambda *inputs: inputs[0]))"),
         cell("import time; time.sleep(60)"),
-        cell("check_ratio(1)", True),
+        cell("check_ratio(1)", SOLVED["ratio"]),
     )
-    found = dict(read_marks(path, run=True, seconds=20))
-    assert found == {"layer": False, "ratio": None, "propagation": None}
+    marks = read_marks(path, run=True, seconds=20)
+    assert marks.passed == {"layer": False, "ratio": None, "propagation": None}
+    assert marks.remark == "ended at a cell that took more than 20 s"
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: path.stem)
 def test_each_notebook_of_the_course_has_its_exercises_and_none_solved(path: Path) -> None:
     """A solution that is folded away is nobody's answer; the student's copy says the same."""
     marks = read_marks(path)
+    assert path.stem.endswith(f"_{marks.page}")
     cells = nbformat.read(path, as_version=4).cells
-    assert len(marks) == sum("exercise" in tags(cell) for cell in cells)
-    assert {mark.passed for mark in marks} == {None}
-    assert read_marks(NOTEBOOKS / "student" / path.name) == marks
+    assert len(marks.passed) == sum("exercise" in tags(cell) for cell in cells)
+    assert {*marks.passed.values()} == {None}
+    student = read_marks(NOTEBOOKS / "student" / path.name)
+    assert student.passed == marks.passed
+    assert student.remark == "it has no outputs: not run, or cleared"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"cells": null, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', "\x00"],
+)
+def test_what_is_no_notebook_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.ipynb").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"a\.ipynb (cannot be read as a notebook|holds no exer)"):
+        read_marks(tmp_path / "a.ipynb")
+
+
+def test_tags_of_null_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.ipynb", cell("check_ratio(1)", SOLVED["ratio"]))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["cells"][1]["metadata"]["tags"] = None
+    path.write_text(json.dumps(content), encoding="utf-8-sig")
+    assert read_marks(path).passed["ratio"] is True
 
 
 def test_the_command_lists_all_it_can_and_names_what_it_cannot(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    written(tmp_path / "in" / "anna", "08.ipynb", cell("check_ratio(2)", True))
-    written(tmp_path / "in" / "anna" / ".ipynb_checkpoints", "08.ipynb")
-    (tmp_path / "in" / "ben").mkdir()
-    (tmp_path / "in" / "ben" / "08.ipynb").write_text("{", encoding="utf-8")
-    nbformat.write(new_notebook(), tmp_path / "in" / "other.ipynb")
+    room = tmp_path / "in"
+    written(room / "anna", "08.IPYNB", cell("check_ratio(2)", SOLVED["ratio"]))
+    written(room / "anna" / ".ipynb_checkpoints", "08.ipynb")
+    written(room / "anna", "._08.ipynb")
+    (room / "ben").mkdir()
+    (room / "ben" / "08.ipynb").write_text("{", encoding="utf-8")
+    (room / "carl.zip").touch()
+    nbformat.write(new_notebook(), room / "other.ipynb")
     out = tmp_path / "marks.csv"
-    assert main(["marks", str(tmp_path / "in"), "--out", str(out)]) == 2
+    assert main(["marks", str(room), "--out", str(out)]) == 2
     told = capsys.readouterr()
     (line,) = (line for line in told.out.splitlines() if "anna" in line)
-    assert line.endswith("1 of 3  ratio ✓  propagation ○  layer ○")
-    assert "ben/08.ipynb cannot be read as a notebook" in told.err.replace(os.sep, "/")
+    assert line.endswith("08.IPYNB: 1 of 3; solved: ratio; not attempted: propagation, layer")
+    assert f"left out, no notebooks: {room / 'carl.zip'}\n" in told.out
+    assert f"{Path('ben', '08.ipynb')} cannot be read as a notebook" in told.err
     assert "other.ipynb holds no exercise of this course" in told.err
     with open(out, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["exercise"], row["passed"]) for row in rows] == [
-        ("ratio", "1"),
-        ("propagation", ""),
-        ("layer", ""),
+    assert [(row["page"], row["exercise"], row["passed"]) for row in rows] == [
+        ("gcn", "ratio", "1"),
+        ("gcn", "propagation", ""),
+        ("gcn", "layer", ""),
     ]
 
 
@@ -142,4 +217,4 @@ def test_places_without_a_notebook_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no notebook in .*; they end in \.ipynb"):
         notebooks([tmp_path])
     path = written(tmp_path, "a.ipynb")
-    assert notebooks([tmp_path, path]) == [path]
+    assert notebooks([tmp_path, path]) == ([path], [])

@@ -22,6 +22,8 @@ from .picture import to_png
 REPOSITORY = "w3an-lite/w3an-lite"
 """owner/name on GitHub: the one place that launch buttons and install lines take it from."""
 BRANCH = "main"
+FOLDED = "# a solution, folded away"
+"""The first line of a solution cell: JupyterLab shows that line of a folded cell."""
 NEEDED = {"torch": (2, 5), "numpy": (1, 26), "matplotlib": (3, 8), "ipywidgets": (8, 1)}
 """The oldest release of each package the course was written for."""
 

@@ -2,122 +2,182 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from nbformat import ValidationError as Invalid
 
 from . import exercises
-from .exercises.checker import SIGNS
+from .course import FOLDED
+from .exercises.checker import SIGNS, Exercise
 
 _TAUGHT = re.compile(r"from w3an_lite\.exercises\.(\w+) import")
-_CHECK = re.compile(r"\bcheck_(\w+)\(")
+_CHECK = re.compile(r"\bcheck_(\w+)\s*\(")
+_WATCH = f"""
+def _watch(judge):
+    def judged(exercise, student):
+        verdict = judge(exercise, student)
+        with open({{path!r}}, "a", encoding="utf-8") as file:
+            print(exercise.praise, verdict.passed, sep="\\t", file=file)
+        return verdict
+    return judged
+
+from {Exercise.__module__} import Exercise
+Exercise.judge = _watch(Exercise.judge)
+"""
+"""A cell before all others: each verdict of a checker, shown or not, goes to a file."""
 
 
-class Mark(NamedTuple):
-    """An exercise of a notebook: solved, tried in vain (False), or not attempted (None)."""
+class Marks(NamedTuple):
+    """A hand-in: which page of the course it is, what became of each exercise, and a remark.
 
-    exercise: str
-    passed: bool | None
+    passed: by exercise, in the order of the page: solved, tried in vain (False), or not attempted
+        (None). remark: what the reader should know, or "".
+    """
+
+    page: str
+    passed: dict[str, bool | None]
+    remark: str
 
 
-def notebooks(places: Iterable[str | Path]) -> list[Path]:
-    """The notebooks at `places`, which are files, or folders looked through to the bottom.
+def notebooks(places: Iterable[str | Path]) -> tuple[list[Path], list[Path]]:
+    """The notebooks at `places`, files or folders looked through to the bottom; and what else there
+    is in the folders.
 
     ValueError for a place that is not there, or when there is no notebook at all.
     """
     found: list[Path] = []
+    others: list[Path] = []
     for place in map(Path, places):
-        if place.is_dir():
-            inside = sorted(place.rglob("*.ipynb"))
-            found += [path for path in inside if ".ipynb_checkpoints" not in path.parts]
-        elif place.is_file():
+        if place.is_file():
             found.append(place)
+        elif place.is_dir():
+            for path in sorted(place.rglob("*")):
+                hidden = any(part.startswith(".") for part in path.relative_to(place).parts)
+                if path.is_file() and not hidden:
+                    (found if path.suffix.lower() == ".ipynb" else others).append(path)
         else:
             raise ValueError(f"{place} is not there; give a notebook, or a folder of them")
     if not found:
         raise ValueError(f"no notebook in {', '.join(map(str, places))}; they end in .ipynb")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(found)), others
 
 
-def read_marks(path: str | Path, run: bool = False, seconds: int = 300) -> list[Mark]:
-    """A mark for each exercise of a notebook of the course, in the order they stand in.
+def read_marks(path: str | Path, run: bool = False, seconds: int = 300) -> Marks:
+    """What became of each exercise of a notebook of the course; the best counts.
 
-    As its outputs say, which are as old as its last run and can be written by hand; of an exercise
-    that is checked more than once the best. A cell that is gone was not attempted. run: run all
-    cells first, in a fresh kernel beside the file and without changing it, each for at most
-    `seconds`; a cell that fails is passed over, and after one that hangs the rest is not attempted.
-    This runs what the student wrote. ValueError for a file that is no notebook of the course.
+    By its outputs, which are as old as its last run and can be written by hand: a word of praise is
+    known by its text, a hint too, or by the only check of its cell. run: run all cells in a fresh
+    kernel in the folder of the file, which is not changed, each cell for at most `seconds`; a cell
+    that fails is passed over, one that hangs ends the run. This runs what the student wrote. The
+    course's own solutions do not count, and are not run. ValueError for a file that cannot be read
+    or is no page of the course.
     """
     path = Path(path)
     try:
-        notebook = nbformat.read(path, as_version=4)
+        text = path.read_text(encoding="utf-8-sig")
+        notebook = nbformat.reads(text, as_version=4)
+        notebook.cells = [cell for cell in notebook.cells if _own(cell)]
         source = "\n".join(cell.source for cell in notebook.cells)
-    except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
-        raise ValueError(f"{path} cannot be read as a notebook ({type(error).__name__})") from error
-    taught = [name for name in _TAUGHT.findall(source) if name in _modules()]
+        said = [(cell.source, _said(cell)) for cell in notebook.cells]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, Invalid) as error:
+        raise ValueError(
+            f"{path} cannot be read as a notebook ({type(error).__name__}); open it in JupyterLab "
+            "and save it again"
+        ) from error
+    pages = {module.name for module in iter_modules(exercises.__path__)} - {"checker"}
+    taught = [name for name in dict.fromkeys(_TAUGHT.findall(source)) if name in pages]
     if not taught:
         raise ValueError(f"{path} holds no exercise of this course; it imports no checker of it")
+    known: dict[str, Exercise] = {}
+    for name in taught:
+        known |= import_module(f"{exercises.__name__}.{name}").EXERCISES
     if run:
-        _run(notebook, path.parent, seconds)
-    known = list(dict.fromkeys(name for module in taught for name in _exercises(module)))
-    found: dict[str, list[bool | None]] = {}
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and "solution" not in cell.metadata.get("tags", []):
-            checks, said = _CHECK.findall(cell.source), _verdicts(cell)
-            for name in checks:
-                found.setdefault(name, [])
-            # of several checks in a cell the last are those that were shown
-            for name, passed in zip(reversed(checks), reversed(said), strict=False):
-                found[name].append(passed)
-    order = [name for name in found if name in known]
-    order += [name for name in known if name not in found]
-    return [Mark(name, _best(found.get(name, []))) for name in order]
+        found, remark = _run(notebook, path.parent, seconds, known)
+    else:
+        found = [verdict for cell, words in said for verdict in _verdicts(cell, words, known)]
+        remark = "" if any(words for _, words in said) else "it has no outputs: not run, or cleared"
+    order = [name for name in dict.fromkeys(_CHECK.findall(source)) if name in known]
+    order += [name for name in known if name not in order]
+    return Marks(", ".join(taught), {name: _best(name, found) for name in order}, remark)
 
 
-def _modules() -> set[str]:
-    return {module.name for module in iter_modules(exercises.__path__)}
+def _own(cell: NotebookNode) -> bool:
+    """Whether a cell is the student's, and none of the course's solutions."""
+    solution = "solution" in (cell.metadata.get("tags") or [])
+    return not solution and not cell.source.startswith(FOLDED)
 
 
-def _exercises(module: str) -> Iterable[str]:
-    return getattr(import_module(f"{exercises.__name__}.{module}"), "EXERCISES", ())
-
-
-def _best(said: Sequence[bool | None]) -> bool | None:
-    return True if True in said else (False if False in said else None)
-
-
-def _verdicts(cell: NotebookNode) -> list[bool | None]:
-    """What the checkers say in the outputs of a cell, in order."""
+def _said(cell: NotebookNode) -> str:
+    """The text of all outputs of a cell."""
     texts = []
-    for output in cell.get("outputs", []):
-        texts.append(output.get("text", "") or output.get("data", {}).get("text/plain", ""))
-    lines = "\n".join(texts).splitlines()
-    return [
-        passed for line in lines for passed, sign in SIGNS.items() if line.startswith(f"{sign}: ")
+    for output in cell.get("outputs") or []:
+        text = output.get("text") or (output.get("data") or {}).get("text/plain") or ""
+        # a stream may come in pieces, broken anywhere
+        texts.append(text if output.output_type == "stream" else f"\n{text}\n")
+    return "".join(texts)
+
+
+def _verdicts(source: str, said: str, known: dict[str, Exercise]) -> list[tuple[str, bool]]:
+    """The exercises that a cell says are solved, or not yet."""
+    found = []
+    checks = [name for name in dict.fromkeys(_CHECK.findall(source)) if name in known]
+    for name, exercise in known.items():
+        hints = [mistake.hint for mistake in exercise.mistakes] + [exercise.otherwise]
+        if f"{SIGNS[True]}: {exercise.praise}" in said:
+            found.append((name, True))
+        if any(f"{SIGNS[False]}: {hint}" in said for hint in hints) and (
+            name in checks or not checks
+        ):
+            found.append((name, False))
+    if len(checks) == 1 and f"{SIGNS[False]}: " in said:
+        found.append((checks[0], False))
+    return found
+
+
+def _best(name: str, found: list[tuple[str, bool]]) -> bool | None:
+    said = [passed for exercise, passed in found if exercise == name]
+    return any(said) if said else None
+
+
+def _run(
+    notebook: NotebookNode, folder: Path, seconds: int, known: dict[str, Exercise]
+) -> tuple[list[tuple[str, bool]], str]:
+    """Every verdict of a fresh run, and where it ended if not at the end."""
+    names = {exercise.praise: name for name, exercise in known.items()}
+    with TemporaryDirectory() as room:
+        log = Path(room, "verdicts")
+        log.touch()
+        watch = nbformat.v4.new_code_cell(_WATCH.format(path=str(log)))
+        notebook.cells.insert(0, watch)
+        client = NotebookClient(
+            notebook,
+            timeout=seconds,
+            kernel_name="python3",
+            allow_errors=True,
+            resources={"metadata": {"path": os.fspath(folder.resolve())}},
+        )
+        remark = ""
+        try:
+            client.execute()
+        except CellTimeoutError:
+            remark = f"ended at a cell that took more than {seconds} s"
+        except (DeadKernelError, RuntimeError) as error:
+            remark = f"ended by {type(error).__name__}"
+        lines = [line.split("\t") for line in log.read_text(encoding="utf-8").splitlines()]
+    found = [
+        (names[praise], passed == "True")
+        for praise, passed in lines
+        if praise in names and passed != "None"
     ]
-
-
-def _run(notebook: NotebookNode, folder: Path, seconds: int) -> None:
-    """Run all cells; those that were not reached are left without outputs."""
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = []
-    client = NotebookClient(
-        notebook,
-        timeout=seconds,
-        kernel_name="python3",
-        allow_errors=True,
-        resources={"metadata": {"path": str(folder)}},
-    )
-    try:
-        client.execute()
-    except (CellTimeoutError, DeadKernelError):
-        return
+    return found, remark

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from .commands import Command, Parser, say
 from .data_arguments import at_least, check_out
-from .exercises.checker import SIGNS
 from .files import write_rows
-from .marks import Mark, notebooks, read_marks
+from .marks import Marks, notebooks, read_marks
+
+WORDS = {True: "solved", False: "not yet", None: "not attempted"}
 
 
 def _marks_arguments(parser: Parser) -> None:
@@ -22,7 +23,12 @@ def _marks_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--seconds", type=at_least(1), default=300, help="for a cell at most, with --run (300)"
     )
-    parser.add_argument("--out", type=Path, help="a CSV to write: notebook, exercise, passed")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="a CSV to write: notebook, page, exercise, passed (1, 0, or empty where nothing was "
+        "attempted), remark",
+    )
 
 
 def _marks(places: list[Path], run: bool, seconds: int, out: Path | None) -> None:
@@ -30,33 +36,35 @@ def _marks(places: list[Path], run: bool, seconds: int, out: Path | None) -> Non
         check_out(out)
     rows: list[dict[str, object]] = []
     failed: list[str] = []
-    paths = notebooks(places)
-    width = max(len(str(path)) for path in paths)
+    paths, others = notebooks(places)
     for path in paths:
         try:
-            found = read_marks(path, run, seconds)
+            marks = read_marks(path, run, seconds)
         except ValueError as error:
             failed.append(str(error))
             continue
-        say(f"{path!s:{width}}  {_told(found)}")
-        for mark in found:
-            passed = "" if mark.passed is None else int(mark.passed)
-            rows.append({"notebook": str(path), "exercise": mark.exercise, "passed": passed})
+        say(f"{path}: {_told(marks)}")
+        for exercise, passed in marks.passed.items():
+            mark = "" if passed is None else int(passed)
+            row = {"notebook": path, "page": marks.page, "exercise": exercise, "passed": mark}
+            rows.append({**row, "remark": marks.remark})
+        if out is not None:
+            write_rows(rows, out)  # each time, so that nothing is lost
+    if others:
+        more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+        say(f"left out, no notebooks: {', '.join(map(str, others[:5]))}{more}")
     if out is not None and rows:
-        write_rows(rows, out)
         say(f"wrote {out}: {len(rows)} exercises of {len(paths) - len(failed)} notebooks")
     if failed:
         raise ValueError("; ".join(failed))
 
 
-def _told(found: list[Mark]) -> str:
-    solved = sum(mark.passed is True for mark in found)
-    return "  ".join(
-        [
-            f"{solved} of {len(found)}",
-            *(f"{mark.exercise} {SIGNS[mark.passed][0]}" for mark in found),
-        ]
-    )
+def _told(marks: Marks) -> str:
+    parts = [f"{sum(p is True for p in marks.passed.values())} of {len(marks.passed)}"]
+    for passed, word in WORDS.items():
+        if names := [name for name, one in marks.passed.items() if one is passed]:
+            parts.append(f"{word}: {', '.join(names)}")
+    return "; ".join(parts) + (f" ({marks.remark})" if marks.remark else "")
 
 
 MARKS_COMMANDS: dict[str, Command] = {

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from w3an_lite.losses import attribute_loss, identity_loss, triplet_loss
 
@@ -72,9 +73,9 @@ def _eq9(identity_logits: Tensor, person: int, logits: Tensor, labels: Tensor) -
     return who + attribute_loss(logits[None], labels[None])
 
 
-def _who(identity_logits: Tensor, person: int) -> Tensor:
+def _who(logits: Tensor, person: int) -> Tensor:
     """-log p of the right person in each frame, `[T]`."""
-    return -identity_logits.log_softmax(-1)[:, person]
+    return -logits.log_softmax(-1)[:, person]
 
 
 def _picked(logits: Tensor, labels: Tensor) -> Tensor:
@@ -84,9 +85,9 @@ def _picked(logits: Tensor, labels: Tensor) -> Tensor:
     return -chance.gather(-1, right.unsqueeze(-1)).squeeze(-1)
 
 
-def _tasks(identity_logits: Tensor, person: int, logits: Tensor, labels: Tensor) -> Tensor:
-    """Every task in each frame, identity first: `[T, 1 + A]`."""
-    return torch.cat([_who(identity_logits, person)[:, None], _picked(logits, labels)], -1)
+def _second(logits: Tensor, labels: Tensor) -> Tensor:
+    """The cross-entropy of label 1's logit alone, `[T, A]`."""
+    return -functional.logsigmoid(logits[..., 1] * (2 * labels - 1))
 
 
 EQ9 = Exercise(
@@ -98,60 +99,67 @@ EQ9 = Exercise(
     ],
     mistakes=(
         Mistake(
-            lambda who, person, logits, labels: _picked(logits, labels).sum(-1).mean(),
+            lambda w, p, a, y: _picked(a, y).sum(-1).mean(),
             "the attributes alone; the first term of Eq. 9 asks who it is",
         ),
         Mistake(
-            lambda who, person, logits, labels: _who(who, person).mean(),
+            lambda w, p, a, y: _who(w, p).mean(),
             "the identity alone; the Σ of Eq. 9 asks for each attribute as well",
         ),
         Mistake(
-            lambda who, person, logits, labels: (
-                _who(who, person).mean() + _picked(logits, labels).mean()
-            ),
+            lambda w, p, a, y: _who(w, p).mean() + _picked(a, y).mean(),
             "this takes the mean over attributes; the Σ of Eq. 9 has no division behind it",
         ),
         Mistake(
-            lambda *clip: _tasks(*clip).mean(),
+            lambda w, p, a, y: torch.cat([_who(w, p)[:, None], _picked(a, y)], -1).mean(),
             "this takes the mean over all tasks; the + and the Σ of Eq. 9 have no division",
         ),
         Mistake(
-            lambda *clip: _tasks(*clip).sum(),
+            lambda w, p, a, y: _who(w, p).sum() + _picked(a, y).sum(),
             "tasks are added up, frames are not; a longer clip should not cost more",
         ),
         Mistake(
-            lambda who, person, logits, labels: (
-                _who(who, person).mean() + _picked(logits, labels).sum()
-            ),
+            lambda w, p, a, y: _who(w, p).mean() + _picked(a, y).sum(),
             "the identity is averaged over frames here, the attributes are added up over them",
         ),
         Mistake(
-            lambda who, person, logits, labels: (
-                _who(who, person).sum() + _picked(logits, labels).sum(-1).mean()
-            ),
-            "the attributes are averaged over frames here, the identity is added up over them",
+            lambda w, p, a, y: (_who(w, p)[:, None] + _picked(a, y)).sum(-1).mean(),
+            "the identity is counted once for each attribute; it is one task of its own",
         ),
         Mistake(
-            lambda who, person, logits, labels: (
-                _tasks(who, person, logits, 1 - labels).sum(-1).mean()
-            ),
-            "a confident right answer about an attribute costs much here and a wrong one little; "
-            "which of the two logits belongs to label 1?",
+            lambda w, p, a, y: _picked(a, y).sum(-1).mean() - _who(w, p).mean(),
+            "who is surely the right person lowers your loss below 0: mind the sign of a log",
         ),
         Mistake(
-            lambda who, person, logits, labels: (
-                _who(who, person).mean() + (_picked(logits, labels) * labels).sum(-1).mean()
-            ),
+            lambda w, p, a, y: -(_who(w, p) + _picked(a, y).sum(-1)).mean(),
+            "your loss is below 0, and worse answers lower it: mind the sign of a log",
+        ),
+        Mistake(
+            lambda w, p, a, y: _picked(a, y).sum(-1).mean() - w[:, p].mean(),
+            "a logit is no chance yet; the other persons' logits count as well, by the softmax",
+        ),
+        Mistake(
+            lambda w, p, a, y: _who(w, p).mean() + _picked(a, 1 - y).sum(-1).mean(),
+            "a right answer about an attribute costs much here; which logit belongs to label 1?",
+        ),
+        Mistake(
+            lambda w, p, a, y: _who(w, p).mean() + _second(a, y).sum(-1).mean(),
+            "one logit decides about an attribute here; the softmax compares it with the other",
+        ),
+        Mistake(
+            lambda w, p, a, y: _who(w, p).mean() + (_picked(a, y) * y).sum(-1).mean(),
             "only attributes that are present count here; an absent hat is an answer too",
         ),
         Mistake(
-            lambda who, person, logits, labels: _eq9(who.softmax(-1), person, logits, labels),
-            "`cross_entropy` takes logits and does the softmax itself; here the identity had two",
+            lambda w, p, a, y: _eq9(w.softmax(-1), p, a, y),
+            "the identity had two softmaxes; `cross_entropy` and `log_softmax` bring their own",
         ),
         Mistake(
-            lambda who, person, logits, labels: _eq9(
-                who.mean(0, keepdim=True), person, logits.mean(0, keepdim=True), labels
-            ),
+            lambda w, p, a, y: _who(w, p).mean() + _second(a.softmax(-1), y).sum(-1).mean(),
+            "a chance went where a logit is wanted: `..._with_logits` does the sigmoid itself",
+        ),
+        Mistake(
+            lambda w, p, a, y: _eq9(w.mean(0, keepdim=True), p, a.mean(0, keepdim=True), y),
             "frames become one before they are judged; each frame answers, and then comes the mean",
         ),
     ),
@@ -256,14 +264,8 @@ GAMMA = Exercise(
     mistakes=(
         Mistake(0.35 / 40, "the raw triplet loss is not 1; it stands beside its weight γ_4"),
         Mistake(0.15, "this is the paper's; with it, which of the two weighted terms is larger?"),
-        Mistake(
-            0.02,
-            "0.02 · 40 is the raw triplet loss; but in Eq. 17 that one has a weight as well",
-        ),
-        Mistake(
-            17.5,
-            "the quotient stands on its head: the larger term needs the smaller weight",
-        ),
+        Mistake(0.02, "0.02 · 40 is the raw triplet loss; in Eq. 17 that one has a weight as well"),
+        Mistake(17.5, "the quotient stands on its head: the larger term needs the smaller weight"),
         Mistake(0.35, "equal weights make equal terms only if the raw values are equal"),
     ),
     otherwise="write γ_2 · 40 = γ_4 · 0.8 and solve it",
@@ -276,7 +278,7 @@ def check_move(student: Any) -> Verdict:
 
 
 def check_eq9(student: Any) -> Verdict:
-    """Eq. 9 of one clip: a function of logits `[T, I]`, a person, `[T, A, 2]` and labels `[A]`."""
+    """Eq. 9 as a function of logits `[T, I]`, a person, logits `[T, A, 2]` and labels `[A]`."""
     return EQ9.judge(student)
 
 
