@@ -149,7 +149,7 @@ def test_every_claim_asks_for_rows_that_exist() -> None:
         full = study(
             {name: [0.5, 0.5] for name in names},
             alpha_inside=1, person_area=1, map_pointing=1, map_chance=1,
-            spearman_beta_visibility=1,
+            cam_pointing=1, pointing_chance=1, spearman_beta_visibility=1,
         )  # fmt: skip
         differences = claim.differences(full, "paper")
         assert differences

@@ -88,7 +88,7 @@ def _model(folder: Path) -> W3AN:
 
 
 def attention_picture(models: dict[str, W3AN], split: Split, people: int = 2) -> Any:
-    """Figure 8: α over the frames and β as borders, for each model on the same tracklets.
+    """After Figure 8: α over the frames and β as borders, for each model on the same tracklets.
 
     The tracklets are those of the gallery whose visibility varies most, one a person.
     """

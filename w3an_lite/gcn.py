@@ -30,6 +30,7 @@ class GCN(nn.Module):
     """F^(k+1) = σ(D^(-1/2) Ã D^(-1/2) F^(k) W_g^(k+1)) (Eq. 14); `[B, T, M]` -> `[B, T, M]`.
 
     layers: the depth (the paper's second K); 0 returns the features as they are.
+    activation: σ, which the paper does not name: "relu", "elu" or "leaky_relu".
     last_activation: whether σ also follows the last layer (as printed).
     residual: adds F^(k) to each layer's output.
     """

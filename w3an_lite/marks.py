@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterable
@@ -167,9 +168,11 @@ def _run(
             allow_errors=True,
             resources={"metadata": {"path": os.fspath(folder.resolve())}},
         )
+        client.log.setLevel(logging.WARNING)
         remark = ""
         try:
-            client.execute()
+            # threads that wait busily hold up all on a crowded machine
+            client.execute(env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ})
         except CellTimeoutError:
             remark = f"ended at a cell that took more than {seconds} s"
         except (DeadKernelError, RuntimeError) as error:

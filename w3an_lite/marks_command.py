@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .commands import Command, Parser, say
 from .data_arguments import at_least, check_out
 from .files import write_rows
-from .marks import Marks, notebooks, read_marks
+
+if TYPE_CHECKING:
+    from .marks import Marks
 
 WORDS = {True: "solved", False: "not yet", None: "not attempted"}
 
@@ -32,6 +35,8 @@ def _marks_arguments(parser: Parser) -> None:
 
 
 def _marks(places: list[Path], run: bool, seconds: int, out: Path | None) -> None:
+    from .marks import notebooks, read_marks  # Jupyter's, and a server that trains has none
+
     if out is not None:
         check_out(out)
     rows: list[dict[str, object]] = []

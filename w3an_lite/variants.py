@@ -38,9 +38,10 @@ TABLE5: dict[str, Changes] = {
 """Table 5, first the whole network and then its seven rows in their order.
 
 WAN has no spatial part; random-maps has a sparse random map where the class maps were
-("non-IAM&AAM"); W2AN has no temporal part; W3WAN averages by β in place of the graph; half-dropped
-gives the graph only the half of the frames with the highest β ("non-occluded frame"). AP and AL
-have another spatial part, which finds its regions unguided.
+("non-IAM&AAM"); W2AN has no temporal part: a graph without edges to itself, and a readout that is a
+mean; W3WAN averages by β in place of the graph; half-dropped gives the graph only the half of the
+frames with the highest β ("non-occluded frame"). AP and AL have another spatial part, which finds
+its regions unguided.
 """
 
 NEIGHBOURS: dict[str, Changes] = {
