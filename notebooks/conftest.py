@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1] / "tests"
-collect_ignore = ["student"]  # the same cells without solutions and outputs
+collect_ignore_glob = ["*/*"]  # copies: the same cells without outputs, and what students wrote
 
 
 def pytest_configure(config: pytest.Config) -> None:

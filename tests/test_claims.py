@@ -142,6 +142,21 @@ def test_the_most_telling_group_is_the_one_that_is_missed_most() -> None:
     }
 
 
+def test_which_way_a_comparison_of_two_rows_goes() -> None:
+    content = study(
+        {WHOLE: [0.6, 0.7], "W2AN": [0.50, 0.61], "WAN": [0.40, 0.50], "random-maps": [0.30, 0.41]},
+        cam_pointing=0.4,
+        pointing_chance=0.2,
+    )
+    found = {f.says: f for f in audit_claims({"table5": content})}
+    for says, mean in (
+        ("spatial attention helps more than temporal", 0.105),
+        ("random maps are worse than no α", 0.095),
+        ("class maps lie on the person", 0.2),
+    ):
+        assert found[says].interval.mean == pytest.approx(mean)
+
+
 def test_every_claim_asks_for_rows_that_exist() -> None:
     for claim in CLAIMS:
         names = {line.variant for line in lines_of(claim.study, ["paper"])}

@@ -14,6 +14,7 @@ from torch import nn
 from w3an_lite.files import (
     load_plain,
     load_weights,
+    put_in_place,
     read_rows,
     replacing,
     save_plain,
@@ -140,3 +141,50 @@ def test_rows_of_different_columns(tmp_path: Path) -> None:
     write_rows(rows, tmp_path / "log.csv")
     assert (tmp_path / "log.csv").read_text().splitlines()[0] == "epoch,loss,san"
     assert read_rows(tmp_path / "log.csv") == rows
+
+
+def test_a_file_that_is_held_open_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Windows has it: the second try succeeds, or the error tells what to close."""
+    real, refused = os.replace, 0
+
+    def busy(part: Path, path: Path) -> None:
+        nonlocal refused
+        if refused < most:
+            refused += 1
+            raise PermissionError(13, "The process cannot access the file")
+        real(part, path)
+
+    monkeypatch.setattr(os, "replace", busy)
+    monkeypatch.setattr("w3an_lite.files.PATIENCE", 10.0)
+    most = 2
+    with replacing(tmp_path / "a") as part:
+        part.write_text("a", encoding="utf-8")
+    assert (tmp_path / "a").read_text(encoding="utf-8") == "a"
+    assert refused == 2
+    most = 10**6
+    monkeypatch.setattr("w3an_lite.files.PATIENCE", 0.0)
+    with (
+        pytest.raises(OSError, match="close what has it open"),
+        replacing(tmp_path / "a") as part,
+    ):
+        part.write_text("b", encoding="utf-8")
+    assert (tmp_path / "a").read_text(encoding="utf-8") == "a"
+
+
+def test_a_folder_takes_the_place_of_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "x").touch()
+    (tmp_path / "whole").mkdir()
+    put_in_place(tmp_path / "part", tmp_path / "whole")
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["whole", "x"]
+    (tmp_path / "part").mkdir()
+    with pytest.raises(OSError, match="not empty"):
+        put_in_place(tmp_path / "part", tmp_path / "whole")
+    assert (tmp_path / "whole" / "x").is_file()
+
+
+def test_rows_for_a_sheet_begin_with_its_mark(tmp_path: Path) -> None:
+    write_rows([{"name": "Müller"}], tmp_path / "a.csv", "utf-8-sig")
+    assert (tmp_path / "a.csv").read_bytes().startswith(b"\xef\xbb\xbfname")

@@ -27,6 +27,7 @@ NOTHING = {"propagation": None, "layer": None, "ratio": None}
 SOLVED = {name: repr(Verdict(True, exercise.praise)) for name, exercise in EXERCISES.items()}
 HINT = {name: repr(Verdict(False, e.mistakes[0].hint)) for name, e in EXERCISES.items()}
 GENERIC = repr(Verdict(False, "your function stopped with ZeroDivisionError"))
+DEFAULT = repr(Verdict(False, EXERCISES["layer"].otherwise))
 UNTRIED = repr(Verdict(None, STUB_HINT))
 
 
@@ -84,7 +85,7 @@ def test_outputs_are_believed_and_the_best_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "said", "ratio", "layer"),
     [
-        ("print(check_ratio(1))\ncheck_layer(f)", [SOLVED["ratio"], GENERIC], True, None),
+        ("print(check_ratio(1))\ncheck_layer(f)", [SOLVED["ratio"], GENERIC], True, False),
         ("print(check_ratio(1))\ncheck_layer(f)", [SOLVED["ratio"], HINT["layer"]], True, False),
         ("check_ratio(1)\n# check_layer(f)", [SOLVED["ratio"]], True, None),
         ("print('1:', check_ratio(1))", ["1: " + SOLVED["ratio"], ""], True, None),
@@ -92,6 +93,9 @@ def test_outputs_are_believed_and_the_best_counts(tmp_path: Path) -> None:
         ("check_ratio (1)", [GENERIC], False, None),
         ("what_it_said", [SOLVED["ratio"]], True, None),
         ("what_it_said", [HINT["ratio"]], False, None),
+        ("what_it_said", [GENERIC], None, None),
+        ("what_it_said", [DEFAULT], None, None),
+        ("check_layer(f)", [DEFAULT], None, False),
         ("for x in range(2): print(check_ratio(x))", [SOLVED["ratio"], HINT["ratio"]], True, None),
     ],
 )
@@ -100,6 +104,25 @@ def test_it_does_not_matter_how_a_verdict_was_shown(
 ) -> None:
     found = passed(tmp_path, cell(source, *said))
     assert found == {"ratio": ratio, "layer": layer, "propagation": None}
+
+
+def test_a_check_whose_cell_failed_was_tried(tmp_path: Path) -> None:
+    assert EXERCISES["layer"].otherwise == EXERCISES["propagation"].otherwise
+    error = new_output("error", ename="SyntaxError", evalue="", traceback=[])
+    made = new_code_cell("check_ratio(1", outputs=[error])
+    bare = new_code_cell("1 / 0", outputs=[error])
+    found = read_marks(written(tmp_path, "a.ipynb", made, bare))
+    assert found.passed == {**NOTHING, "ratio": False}
+    assert found.remark == ""
+
+
+def test_a_kernel_that_cannot_watch_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path, "a.ipynb", cell("check_ratio(1)"))
+    monkeypatch.setattr("w3an_lite.marks._WATCH", "import there_is_no_such_package")
+    with pytest.raises(ValueError, match="kernel python3 cannot import w3an_lite"):
+        read_marks(path, run=True)
 
 
 def test_a_stream_in_pieces_is_one_text(tmp_path: Path) -> None:
@@ -126,6 +149,7 @@ def test_run_anew_nothing_is_believed_and_nothing_written(
         cell("check_ratio(...)", SOLVED["ratio"]),  # an output that no run has made
         cell("1 / 0"),
         cell("from w3an_lite.exercises.gcn import SOLUTIONS"),
+        cell("check_propagation(("),
         cell("unseen = check_layer(SOLUTIONS['layer'])"),  # shown or not, it was said
         cell("for answer in (0, None):\n    print(check_propagation(lambda *_: answer))"),
         cell("check_ratio(SOLUTIONS['ratio'])", tag="solution"),
@@ -199,11 +223,15 @@ def test_the_command_lists_all_it_can_and_names_what_it_cannot(
     told = capsys.readouterr()
     (line,) = (line for line in told.out.splitlines() if "anna" in line)
     assert line.endswith("08.IPYNB: 1 of 3; solved: ratio; not attempted: propagation, layer")
-    assert f"left out, no notebooks: {room / 'carl.zip'}\n" in told.out
+    assert f"left out, not notebooks: {room / 'carl.zip'}\n" in told.out
     assert f"{Path('ben', '08.ipynb')} cannot be read as a notebook" in told.err
     assert "other.ipynb holds no exercise of this course" in told.err
-    with open(out, newline="", encoding="utf-8") as file:
+    with open(out, newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
+    unread = [row for row in rows if not row["page"]]
+    assert [Path(row["notebook"]).name for row in unread] == ["08.ipynb", "other.ipynb"]
+    assert "cannot be read" in unread[0]["remark"]
+    rows = [row for row in rows if row["page"]]
     assert [(row["page"], row["exercise"], row["passed"]) for row in rows] == [
         ("gcn", "ratio", "1"),
         ("gcn", "propagation", ""),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,17 @@ def test_without_git_the_revision_is_unknown(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(subprocess, "run", missing)
     assert provenance.revision() == "unknown"
+
+
+def test_outside_a_checkout_git_is_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Mac without git opens a dialog when it is called."""
+    called = []
+    monkeypatch.setattr(subprocess, "run", lambda *words, **_: called.append(words))
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "w3an_lite" / "provenance.py"))
+    assert provenance.revision() == "unknown"
+    assert called == []
 
 
 def test_the_command_is_as_one_would_type_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,8 +43,8 @@ def test_mean_pooling_has_no_graph_to_read_another_way() -> None:
     clips = torch.rand(2, 4, 3, 32, 16, generator=torch.Generator().manual_seed(0))
     for name, changes in READINGS.items():
         if name in left:
-            assert left[name] == changes
             continue
+        assert PRESETS["mean_pool"]["objective"]["tan_weight"] == 0  # all that β_overall is in
         found = []
         for made in ({}, changes["model"]):
             torch.manual_seed(0)

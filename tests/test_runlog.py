@@ -14,7 +14,7 @@ from w3an_lite.data.tracklet import Tracklet
 from w3an_lite.files import read_rows, write_rows
 from w3an_lite.model import W3AN
 from w3an_lite.recipe import Recipe
-from w3an_lite.runlog import RunLog, draw_curves
+from w3an_lite.runlog import LOG, RunLog, draw_curves
 from w3an_lite.training import train
 
 Crowd = Callable[..., list[Tracklet]]
@@ -148,3 +148,29 @@ def test_the_curves_are_drawn_from_the_table(
 
 def test_no_curves_without_a_table(tmp_path: Path) -> None:
     assert draw_curves(tmp_path) is None
+
+
+def test_a_log_that_is_open_elsewhere_stops_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A sheet on Windows holds log.csv; the next time it is whole. A full disk does stop it."""
+    run = RunLog(tmp_path)
+    run.write([{"epoch": 0.0, "step": 0.0}], [])
+
+    def held(part: Path, path: Path) -> None:
+        raise PermissionError(13, "The process cannot access the file")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("w3an_lite.files.put_in_place", held)
+        run.write([{"epoch": 0.0, "step": 0.0}, {"epoch": 0.0, "step": 1.0}], [])
+    assert "log.csv could not be written" in caplog.text
+    assert len(read_rows(tmp_path / LOG)) == 1
+    run.write([{"epoch": 0.0, "step": 0.0}, {"epoch": 0.0, "step": 1.0}], [])
+    assert len(read_rows(tmp_path / LOG)) == 2
+
+    def full(part: Path, path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("w3an_lite.files.put_in_place", full)
+    with pytest.raises(OSError, match="No space left"):
+        run.write([{"epoch": 0.0, "step": 0.0}], [])

@@ -34,7 +34,8 @@ RECIPE = Recipe(
 )  # fmt: skip
 
 
-def test_what_is_on_where() -> None:
+def test_what_is_on_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("w3an_lite.speed.find_spec", lambda name: name)  # Triton is there
     gpu, cpu = torch.device("cuda", 0), torch.device("cpu")
     names = ("autocast", "tf32", "benchmark", "fused", "compile")
     assert all(getattr(Speed().on(gpu, Ranks()), name) for name in names)
@@ -44,6 +45,9 @@ def test_what_is_on_where() -> None:
     for name in names:
         off = Speed(**{name: False}).on(gpu, Ranks())
         assert [n for n in names if not getattr(off, n)] == [name]
+    monkeypatch.setattr("w3an_lite.speed.find_spec", lambda name: None)
+    assert not Speed().on(gpu, Ranks()).compile
+    assert Speed(compile=True).on(gpu, Ranks()).compile
 
 
 def test_settings_come_back(tiny: Build) -> None:

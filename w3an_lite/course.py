@@ -124,7 +124,7 @@ def setup() -> str:
     return (
         "import importlib.util\n"
         'if importlib.util.find_spec("w3an_lite") is None:  # on Colab\n'
-        f"    %pip install -q git+https://github.com/{REPOSITORY}\n"
+        f"    %pip install -q https://github.com/{REPOSITORY}/archive/{BRANCH}.zip\n"
         "from w3an_lite.course import show, start\n"
         "start()"
     )

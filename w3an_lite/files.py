@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+PATIENCE = 2.0 if os.name == "nt" else 0.0
+"""Seconds that a file may be held by another program; elsewhere than on Windows none can be."""
 
 
 @contextmanager
@@ -25,13 +29,33 @@ def replacing(path: str | Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield part
-            os.replace(part, path)
+            put_in_place(part, path)
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
         raise OSError(
-            f"{path} could not be written ({error}); free space or choose another place"
+            f"{path} could not be written ({error}); free space, close what has it open, or choose "
+            "another place"
         ) from error
+
+
+def put_in_place(part: Path, path: Path) -> None:
+    """Rename `part`, a file or a folder, to `path`, over a file or an empty folder there.
+
+    Windows refuses while another program looks at one of the two (a scanner does for a moment, a
+    sheet until it is closed), so it is asked again for `PATIENCE` seconds; then PermissionError.
+    """
+    if part.is_dir() and path.is_dir():
+        path.rmdir()  # Windows renames nothing onto a folder
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            os.replace(part, path)
+            return
+        except PermissionError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.05)
 
 
 def save_plain(content: dict[str, Any], path: str | Path) -> None:
@@ -87,10 +111,15 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: str | P
     module.load_state_dict(state)
 
 
-def write_rows(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
-    """Rows as CSV; the columns are all keys, in the order they first appear."""
+def write_rows(
+    rows: Sequence[Mapping[str, Any]], path: str | Path, encoding: str = "utf-8"
+) -> None:
+    """Rows as CSV; the columns are all keys, in the order they first appear.
+
+    encoding: "utf-8-sig" for what people open in a sheet, which else takes it for another.
+    """
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+    with replacing(path) as part, open(part, "w", newline="", encoding=encoding) as file:
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows(rows)

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import nbformat
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -78,11 +79,12 @@ def read_marks(path: str | Path, run: bool = False, seconds: int = 300) -> Marks
     """What became of each exercise of a notebook of the course; the best counts.
 
     By its outputs, which are as old as its last run and can be written by hand: a word of praise is
-    known by its text, a hint too, or by the only check of its cell. run: run all cells in a fresh
-    kernel in the folder of the file, which is not changed, each cell for at most `seconds`; a cell
-    that fails is passed over, one that hangs ends the run. This runs what the student wrote. The
-    course's own solutions do not count, and are not run. ValueError for a file that cannot be read
-    or is no page of the course.
+    known by its text, a hint by its text or its cell, and a check whose cell ended in an error was
+    tried. The course's own solutions do not count.
+    run: run all cells but those first, in a fresh kernel in the folder of the file, which is not
+        changed; a cell that fails is passed over, one of more than `seconds` ends the run. This
+        runs what the student wrote.
+    ValueError for a file that cannot be read, is no page of the course, or finds no kernel.
     """
     path = Path(path)
     try:
@@ -90,7 +92,7 @@ def read_marks(path: str | Path, run: bool = False, seconds: int = 300) -> Marks
         notebook = nbformat.reads(text, as_version=4)
         notebook.cells = [cell for cell in notebook.cells if _own(cell)]
         source = "\n".join(cell.source for cell in notebook.cells)
-        said = [(cell.source, _said(cell)) for cell in notebook.cells]
+        ran = any(_said(cell) or _stopped(cell) for cell in notebook.cells)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, Invalid) as error:
         raise ValueError(
             f"{path} cannot be read as a notebook ({type(error).__name__}); open it in JupyterLab "
@@ -106,9 +108,9 @@ def read_marks(path: str | Path, run: bool = False, seconds: int = 300) -> Marks
     if run:
         found, remark = _run(notebook, path.parent, seconds, known)
     else:
-        found = [verdict for cell, words in said for verdict in _verdicts(cell, words, known)]
-        remark = "" if any(words for _, words in said) else "it has no outputs: not run, or cleared"
-    order = [name for name in dict.fromkeys(_CHECK.findall(source)) if name in known]
+        found = [verdict for cell in notebook.cells for verdict in _verdicts(cell, known)]
+        remark = "" if ran else "it has no outputs: not run, or cleared"
+    order = _checks(source, known)
     order += [name for name in known if name not in order]
     return Marks(", ".join(taught), {name: _best(name, found) for name in order}, remark)
 
@@ -129,21 +131,34 @@ def _said(cell: NotebookNode) -> str:
     return "".join(texts)
 
 
-def _verdicts(source: str, said: str, known: dict[str, Exercise]) -> list[tuple[str, bool]]:
+def _verdicts(cell: NotebookNode, known: dict[str, Exercise]) -> list[tuple[str, bool]]:
     """The exercises that a cell says are solved, or not yet."""
-    found = []
-    checks = [name for name in dict.fromkeys(_CHECK.findall(source)) if name in known]
-    for name, exercise in known.items():
-        hints = [mistake.hint for mistake in exercise.mistakes] + [exercise.otherwise]
-        if f"{SIGNS[True]}: {exercise.praise}" in said:
-            found.append((name, True))
-        if any(f"{SIGNS[False]}: {hint}" in said for hint in hints) and (
-            name in checks or not checks
-        ):
-            found.append((name, False))
-    if len(checks) == 1 and f"{SIGNS[False]}: " in said:
-        found.append((checks[0], False))
-    return found
+    said = _said(cell)
+    checks = _checks(cell.source, known)
+    solved = [name for name, e in known.items() if f"{SIGNS[True]}: {e.praise}" in said]
+    hinted = [name for name, e in known.items() if any(hint in said for hint in _hints(e))]
+    if checks:
+        hinted = [name for name in hinted if name in checks]
+        if not hinted and (f"{SIGNS[False]}: " in said or _stopped(cell)):
+            hinted = [name for name in checks if name not in solved]
+    elif len(hinted) > 1:  # a hint that several exercises have says nothing of either
+        hinted = []
+    return [(name, True) for name in solved] + [(name, False) for name in hinted]
+
+
+def _checks(source: str, known: dict[str, Exercise]) -> list[str]:
+    """The exercises that are checked in a cell, in order."""
+    return [name for name in dict.fromkeys(_CHECK.findall(source)) if name in known]
+
+
+def _hints(exercise: Exercise) -> list[str]:
+    hints = [mistake.hint for mistake in exercise.mistakes] + [exercise.otherwise]
+    return [f"{SIGNS[False]}: {hint}" for hint in hints]
+
+
+def _stopped(cell: NotebookNode) -> bool:
+    """Whether a cell ended in an error, as one with a syntax error does."""
+    return any(output.output_type == "error" for output in cell.get("outputs") or [])
 
 
 def _best(name: str, found: list[tuple[str, bool]]) -> bool | None:
@@ -173,14 +188,24 @@ def _run(
         try:
             # threads that wait busily hold up all on a crowded machine
             client.execute(env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ})
+        except NoSuchKernel as error:
+            raise ValueError(
+                f"{error}: Jupyter has none to run notebooks in; install ipykernel"
+            ) from error
         except CellTimeoutError:
             remark = f"ended at a cell that took more than {seconds} s"
         except (DeadKernelError, RuntimeError) as error:
             remark = f"ended by {type(error).__name__}"
+        if _stopped(watch):
+            raise ValueError(
+                "Jupyter's kernel python3 cannot import w3an_lite; install it where the kernel is"
+            )
         lines = [line.split("\t") for line in log.read_text(encoding="utf-8").splitlines()]
     found = [
         (names[praise], passed == "True")
         for praise, passed in lines
         if praise in names and passed != "None"
     ]
+    stopped = [cell for cell in notebook.cells if cell.cell_type == "code" and _stopped(cell)]
+    found += [(name, False) for cell in stopped for name in _checks(cell.source, known)]
     return found, remark

@@ -12,6 +12,7 @@ from .files import write_rows
 if TYPE_CHECKING:
     from .marks import Marks
 
+COLUMNS = ("notebook", "page", "exercise", "passed", "remark")
 WORDS = {True: "solved", False: "not yet", None: "not attempted"}
 
 
@@ -47,19 +48,20 @@ def _marks(places: list[Path], run: bool, seconds: int, out: Path | None) -> Non
             marks = read_marks(path, run, seconds)
         except ValueError as error:
             failed.append(str(error))
-            continue
-        say(f"{path}: {_told(marks)}")
-        for exercise, passed in marks.passed.items():
-            mark = "" if passed is None else int(passed)
-            row = {"notebook": path, "page": marks.page, "exercise": exercise, "passed": mark}
-            rows.append({**row, "remark": marks.remark})
+            rows.append({"notebook": path, "remark": str(error)})
+        else:
+            say(f"{path}: {_told(marks)}")
+            for exercise, passed in marks.passed.items():
+                mark = "" if passed is None else int(passed)
+                row = {"notebook": path, "page": marks.page, "exercise": exercise, "passed": mark}
+                rows.append({**row, "remark": marks.remark})
         if out is not None:
-            write_rows(rows, out)  # each time, so that nothing is lost
+            write_rows([dict.fromkeys(COLUMNS, "") | row for row in rows], out, "utf-8-sig")
     if others:
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
-        say(f"left out, no notebooks: {', '.join(map(str, others[:5]))}{more}")
-    if out is not None and rows:
-        say(f"wrote {out}: {len(rows)} exercises of {len(paths) - len(failed)} notebooks")
+        say(f"left out, not notebooks: {', '.join(map(str, others[:5]))}{more}")
+    if out is not None:
+        say(f"wrote {out}: {len(paths) - len(failed)} of {len(paths)} notebooks could be read")
     if failed:
         raise ValueError("; ".join(failed))
 

@@ -18,7 +18,7 @@ TITLE, TEXT, SMALL = 11, 9, 8
 """Font sizes in points."""
 INK = "#333333"
 LEVELS = ("heavy", "slight", "clear")
-"""Occlusion as the thirds of β call it, lowest third first (Fig. 8)."""
+"""Occlusion as the thirds of β call it, lowest third first (three colours of Fig. 8)."""
 WIDTHS = (1.5, 3.5, 6.0)
 """Border widths of the levels in points: the clearer, the thicker."""
 HATCHES = ("xxx", "///", "")
@@ -71,8 +71,9 @@ def save(figure: Figure, path: str | Path, dpi: float = 150) -> Path:
 def thirds(beta: ArrayLike, absolute: bool = False) -> NDArray[np.int64]:
     """Level of each β `[T]`: 0 heavy, 1 slight, 2 clear (indices into `LEVELS`).
 
-    Three equal ranges between the least and the greatest β of the clip, as Fig. 8 has it; with
-    `absolute`, of [0, 1]. A clip whose β are all equal has no ranges and takes the absolute ones.
+    Three equal ranges, as in Fig. 8, which does not say of what: between the least and the greatest
+    β of the clip; with `absolute`, of [0, 1]. A clip whose β are all equal has no ranges and takes
+    the absolute ones.
     """
     values = vector("beta", beta)
     low, high = (0.0, 1.0) if absolute else (float(values.min()), float(values.max()))

@@ -1,4 +1,4 @@
-"""Pictures of people: attention laid over frames (Fig. 8) and ranked galleries.
+"""Pictures of people: attention laid over frames (after Fig. 8) and ranked galleries.
 
 Arrays in, a figure out. This module is also the door to the charts and to `save`, so that
 `plots.X` finds every picture.
@@ -102,7 +102,7 @@ def attention_strip(
     opacity: float = 0.55,
     peak: float | None = None,
 ) -> Figure:
-    """Fig. 8: the frames of one clip, the map laid over, the border by the third of β.
+    """After Fig. 8: the frames of one clip, the map laid over, the border by the third of β.
 
     frames uint8 `[T, 3, H, W]`, maps `[T, h, w]` (None: no map), beta `[T]` (None: no border);
     `raw` adds the bare frames in a row above. See `attention_grid` for the rest.

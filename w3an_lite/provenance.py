@@ -18,6 +18,8 @@ def revision() -> str:
     A package installed elsewhere is of no revision, even inside another project's checkout.
     """
     here = Path(__file__).resolve()
+    if not (here.parents[1] / ".git").exists():  # a bare Mac answers `git` with a dialog
+        return "unknown"
 
     def git(*words: str) -> str:
         done = subprocess.run(

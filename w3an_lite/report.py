@@ -174,7 +174,8 @@ def write_report(
                 path = folder / file.replace(".png", f"{mark}.png")
                 save(figure, path)
                 written.append(path)
-                text += ["", f"![{says}{also}]({os.path.relpath(path, out.parent)})"]
+                link = Path(os.path.relpath(path, out.parent)).as_posix()
+                text += ["", f"![{says}{also}]({link})"]
             revisions = ", ".join(r[:12] for r in content["revision"].split(", "))
             text += ["", f"`{content['command']}`, revision {revisions}."]
     with replacing(out) as part:

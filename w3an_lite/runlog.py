@@ -52,13 +52,17 @@ class RunLog:
                     self._events.add_scalar(f"{scores['protocol']}/{name}", value, step)
 
     def write(self, rows: Sequence[Row], evaluations: Sequence[Mapping[str, Any]]) -> None:
-        """Both CSV files, whole."""
+        """Both CSV files, whole. One that another program holds open is written the next time."""
         if self.folder is None:
             return
-        if rows:
-            write_rows(rows, self.folder / LOG)
-        if evaluations:
-            write_rows(evaluations, self.folder / EVALUATIONS)
+        for some, name in ((rows, LOG), (evaluations, EVALUATIONS)):
+            try:
+                if some:
+                    write_rows(some, self.folder / name)
+            except OSError as error:
+                if not isinstance(error.__cause__, PermissionError):
+                    raise
+                log.warning("%s; training goes on", error)
         if self._events is not None:
             self._events.flush()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -44,7 +45,8 @@ class Speed:
             name: gpu if getattr(self, name) is None else getattr(self, name)
             for name in ("autocast", "tf32", "benchmark", "fused")
         }
-        compile = gpu and ranks.size == 1 if self.compile is None else self.compile
+        able = gpu and ranks.size == 1 and find_spec("triton") is not None  # Windows has no Triton
+        compile = able if self.compile is None else self.compile
         return replace(self, **settled, compile=compile, hold=self.hold if gpu else bool(self.hold))
 
     def casting(self, device: torch.device) -> AbstractContextManager[Any]:

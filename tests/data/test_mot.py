@@ -37,6 +37,7 @@ def folder(tmp_path: Path) -> Path:
     for number, frame in enumerate(film(), start=1):
         Image.fromarray(frame).save(out / f"f{number}.png")
     (out / "notes.txt").write_text("not a frame")
+    (out / "._f1.png").write_bytes(b"what a Mac leaves beside a file")
     return out
 
 

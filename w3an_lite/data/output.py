@@ -15,6 +15,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from w3an_lite.data.tracklet import DataError, Split, Tracklet
+from w3an_lite.files import put_in_place
 
 CHUNK = 64
 """Frames in memory at a time."""
@@ -29,7 +30,7 @@ def whole_folder(root: Path) -> Iterator[Path]:
     try:
         part.mkdir(parents=True)
         yield part
-        os.replace(part, root)
+        put_in_place(part, root)
     except OSError as error:
         raise DataError(
             f"cannot write {root}: {error.strerror or error}; free space or choose another folder "

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from w3an_lite.data.store import STATE, checksum, read_state
 from w3an_lite.data.tracklet import DataError
+from w3an_lite.files import put_in_place
 
 COMMIT_BYTES = 256 << 20
 """Bytes between two records of how far the work has got: what a kill may cost."""
@@ -144,7 +145,7 @@ class Part:
             json.dump(state, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(new, self.folder / STATE)
+        put_in_place(new, self.folder / STATE)
 
 
 @contextlib.contextmanager
@@ -168,7 +169,7 @@ def growing(out: Path, settings: dict[str, Any], headers: Mapping[str, bytes]) -
             finally:
                 part.close()
             if part.whole:
-                os.replace(folder, out)
+                put_in_place(folder, out)
     except OSError as error:
         kept = f"what was packed is kept in {folder}: " if folder.is_dir() else ""
         raise OSError(

@@ -82,6 +82,7 @@ def _video_frames(video: Path, wanted: Sequence[int]) -> Iterator[tuple[int, NDA
 
 def _folder_frames(folder: Path, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     files = [p for p in folder.iterdir() if p.suffix.lower() in IMAGES and p.is_file()]
+    files = [p for p in files if not p.name.startswith(".")]  # a Mac leaves such beside the frames
     if not files:
         raise DataError(f"{folder} holds no images; give a folder of frames or a video file")
     files.sort(key=lambda p: [(int(s or 0), t) for s, t in re.findall(r"(\d*)(\D*)", p.name)])

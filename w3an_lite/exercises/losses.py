@@ -128,7 +128,7 @@ EQ9 = Exercise(
         ),
         Mistake(
             lambda w, p, a, y: _picked(a, y).sum(-1).mean() - _who(w, p).mean(),
-            "who is surely the right person lowers your loss below 0: mind the sign of a log",
+            "a wrong answer to who it is lowers your loss, even below 0: mind the sign of a log",
         ),
         Mistake(
             lambda w, p, a, y: -(_who(w, p) + _picked(a, y).sum(-1)).mean(),
