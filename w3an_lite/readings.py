@@ -38,8 +38,9 @@ READINGS: dict[str, Changes] = {
 }
 """Eq. 9 on h·w·M numbers (and not pooled); its sum divided by A; Eq. 11 without b_f; Eq. 13 with
 one direction enough, or with A_ii = 1; a β of 1 and no Eq. 11, in place of Table 5's W2AN, which
-has no edges of a frame to itself; σ of Eq. 14; the worst anchor of Eq. 16; N twice as large
-at the same P, which gives it positives to choose from; clips as Algorithm 1 has them; Sec. 4.2's SGD at its own rate and at others; no trained weights to start from."""
+has no edges of a frame to itself; σ of Eq. 14; the worst anchor of Eq. 16; N twice as large at the
+same P, which gives it positives to choose from; clips as Algorithm 1 has them; Sec. 4.2's SGD at
+its own rate and at others; no trained weights to start from."""
 
 GUIDED: dict[str, Changes] = {
     "maps not brought to [0, 1]": {"model": {"map_form": "raw"}},
