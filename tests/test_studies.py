@@ -32,11 +32,11 @@ def test_every_study_has_its_rows(name: str) -> None:
         "groups": 8,
         "graph": 11,
         "weights": 21,
-        "readings": 19,
+        "readings": 23,
         "baselines": 4,
     }
     assert len(lines_of("table5", ["paper"])) == 8  # in which maps guide α
-    assert len(lines_of("readings", ["paper"])) == 18
+    assert len(lines_of("readings", ["paper"])) == 22
     assert len(lines_of("readings", ["mean_pool"])) == 9  # no α to guide, no graph to read
     lines = lines_of(name, ["repaired"], range(2))
     assert len(lines) == 2 * count[name]
