@@ -17,6 +17,8 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 BETA = "spearman_beta_visibility"
 
 QUOTES = [
+    ("01", "readings", "paper", "frames in a row", "W3AN"),
+    ("01", "readings", "repaired", "frames in a row", "W3AN"),
     ("02", "readings", "repaired", "W3AN", "heads on the flattened cube"),
     ("02", "readings", "repaired", "Eq. 8, maps of present attributes", "Eq. 8"),
     ("03", "readings", "repaired", "mean over attributes", "W3AN"),
@@ -34,6 +36,8 @@ QUOTES = [
     ("05", "alone", "paper", "with α free of Eq. 8", "W3AN"),
     ("06", "readings", "paper", "no bias in β_overall", "W3AN"),
     ("06", "readings", "repaired", "no bias in β_overall", "W3AN"),
+    ("06", "readings", "repaired", "W3AN", "β the same for all frames"),
+    ("06", "readings", "paper", "β the same for all frames", "W3AN"),
     ("06", "alone", "paper", "with β by coverage", "W3AN"),
     ("06", "repairs", "repaired", "W3AN", "with β by coverage"),
     ("06", "repairs", "repaired", "W3AN", "with β by coverage", BETA),
@@ -55,10 +59,14 @@ QUOTES = [
     ("08", "repairs", "repaired", "W3AN", "without β-weighted readout"),
     ("09", "readings", "repaired", "mean over attributes", "W3AN"),
     ("09", "readings", "repaired", "one anchor a person", "W3AN"),
+    ("09", "readings", "repaired", "four clips a person", "W3AN"),
+    ("09", "readings", "paper", "W3AN", "four clips a person"),
     ("09", "alone", "paper", "with normalised triplet", "W3AN"),
     ("09", "repairs", "repaired", "with normalised triplet", "W3AN"),
     ("09", "repairs", "repaired", "W3AN", "without clip identity"),
     ("09", "medium/repairs", "repaired", "W3AN", "without clip identity"),
+    ("10", "readings", "paper", "maps after 4 epochs", "W3AN"),
+    ("10", "readings", "repaired", "Eq. 8, maps after 4 epochs", "Eq. 8"),
     ("10", "baselines", "paper", "mean pooling", "W3AN"),
     ("10", "alone", "paper", "with all of the graph", "W3AN"),
     ("10", "alone", "paper", "W3WAN", "W3AN"),
