@@ -60,6 +60,7 @@ QUOTES = [
     ("09", "readings", "repaired", "mean over attributes", "W3AN"),
     ("09", "readings", "repaired", "one anchor a person", "W3AN"),
     ("09", "readings", "repaired", "four clips a person", "W3AN"),
+    ("09", "medium/readings", "repaired", "four clips a person", "W3AN"),
     ("09", "readings", "paper", "W3AN", "four clips a person"),
     ("09", "alone", "paper", "with normalised triplet", "W3AN"),
     ("09", "repairs", "repaired", "with normalised triplet", "W3AN"),
