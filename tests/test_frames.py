@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.transforms.functional import normalize
 
-from w3an_lite.frames import IMAGENET_MEAN, IMAGENET_STD, cut_clips, fit, normalise
+from w3an_lite.frames import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    consecutive_clips,
+    cut_clips,
+    fit,
+    normalise,
+)
+
+Cut = Callable[[int, int], torch.Tensor]
 
 
-@given(st.integers(1, 60), st.integers(1, 12))
-def test_laws_of_cutting(length: int, clip: int) -> None:
-    clips = cut_clips(length, clip)
+@pytest.mark.parametrize("cut", [cut_clips, consecutive_clips])
+@given(length=st.integers(1, 60), clip=st.integers(1, 12))
+def test_laws_of_cutting(cut: Cut, length: int, clip: int) -> None:
+    clips = cut(length, clip)
     assert clips.shape == (-(-length // clip), clip)
-    assert set(clips.flatten().tolist()) == set(range(length))  # each frame is used, no other is
-    if length >= clip:
-        assert (clips.diff(dim=1) == 1).all()  # frames of a clip follow one another
+    counts = clips.flatten().bincount()
+    assert len(counts) == length
+    assert counts.min() >= 1  # each frame is used, and no other
+    if length <= clip:
+        assert counts.max() - counts.min() <= 1
+        return
+    assert counts.max() <= 2
+    steps = clips.diff(dim=1)
+    if cut is consecutive_clips:
+        assert (steps == 1).all()
         assert (clips[:-1, -1] < clips[1:, -1]).all()
     else:
-        counts = clips.flatten().bincount(minlength=length)
-        assert counts.max() - counts.min() <= 1
+        ends = clips[:, [0, -1]]
+        assert ((steps - length / clip).abs() < 1).all()  # evenly
+        assert (ends.diff(dim=0) >= 0).all()
+        assert ends[-1, 0] - ends[0, 0] < length / clip  # each over the whole tracklet
 
 
 def test_cutting_by_hand() -> None:
-    assert cut_clips(7, 3).tolist() == [[0, 1, 2], [3, 4, 5], [4, 5, 6]]
-    assert cut_clips(2, 5).tolist() == [[0, 1, 0, 1, 0]]
+    assert cut_clips(7, 3).tolist() == [[0, 2, 4], [0, 3, 5], [1, 3, 6]]
+    assert cut_clips(6, 3).tolist() == [[0, 2, 4], [1, 3, 5]]
+    assert consecutive_clips(7, 3).tolist() == [[0, 1, 2], [3, 4, 5], [4, 5, 6]]
+    for cut in (cut_clips, consecutive_clips):
+        assert cut(2, 5).tolist() == [[0, 1, 0, 1, 0]]
 
 
 @given(

@@ -28,12 +28,13 @@ Crowd = Callable[..., list[Tracklet]]
 def test_clips_of_a_test(length: int, clip: int) -> None:
     even = inference.test_clips(length, clip, "even")
     assert even.tolist() == [even_frames(length, clip).tolist()]
-    dense = inference.test_clips(length, clip, "dense")
-    assert set(dense.flatten().tolist()) == set(range(length))
+    for frames in ("dense", "consecutive"):
+        clips = inference.test_clips(length, clip, frames)
+        assert set(clips.flatten().tolist()) == set(range(length))
 
 
 def test_unknown_clips(tiny: Build, crowd: Crowd) -> None:
-    with pytest.raises(ValueError, match="frames 'all' is not known; choose 'even' or 'dense'"):
+    with pytest.raises(ValueError, match="frames 'all' is not known; choose 'even', 'dense' or"):
         embed_tracklets(tiny(), crowd(1), frames="all")
 
 
@@ -49,13 +50,15 @@ def test_dense_features_are_those_of_embed(tiny: Build, crowd: Crowd, batch: int
 
 
 def test_every_frame_has_its_beta(tiny: Build, crowd: Crowd) -> None:
-    """Of seven frames, clips of three are 0-2, 3-5 and 4-6: frames 4 and 5 are in two."""
+    """Of seven frames, clips of three are 0 2 4, 0 3 5 and 1 3 6: frames 0 and 3 are in two."""
     model, people = tiny("repaired").eval(), crowd(1, each=2, frames=[7, 2])
     long, short = frame_beta(model, people, batch=2)
     pixels = torch.from_numpy(people[0].frames.read(range(7)))
     with torch.no_grad():
-        one, two, three = (model(pixels[a : a + 3].unsqueeze(0)).beta[0] for a in (0, 3, 4))
-    wanted = torch.cat([one, two[:1], (two[1:] + three[:2]) / 2, three[2:]])
+        cuts = ([0, 2, 4], [0, 3, 5], [1, 3, 6])
+        one, two, three = (model(pixels[cut].unsqueeze(0)).beta[0] for cut in cuts)
+    both = [(one[0] + two[0]) / 2, (two[1] + three[1]) / 2]
+    wanted = torch.stack([both[0], three[0], one[1], both[1], one[2], two[2], three[2]])
     torch.testing.assert_close(long, wanted, atol=1e-5, rtol=1e-4)
     assert short.shape == (2,)
     assert torch.isfinite(short).all()

@@ -24,4 +24,5 @@ def test_what_is_kept_names_its_command_and_its_revision() -> None:
     for group in gather(KEPT):
         for name, content in group.items():
             assert content["command"].startswith(f"python -m w3an_lite experiment {name}")
+            assert " /" not in content["command"]  # a folder of one machine is nobody else's
             assert len(content["revision"]) >= 40

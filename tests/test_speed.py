@@ -171,7 +171,7 @@ def test_a_step_waits_for_nothing(
     "changes",
     [
         {},
-        {"degree": "weighted", "residual": True, "readout": "beta", "last_activation": False},
+        {"degree": "weighted", "residual": True, "readout": "beta"},
         {"scores": "shared", "slots": False, "map_form": "evidence", "heads_on": "both"},
         {"keep": 0.5},
         {"temporal": False, "graph": False},

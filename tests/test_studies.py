@@ -27,17 +27,17 @@ TINY = Setting(8, 4, epochs=1, base=BASE)
 def test_every_study_has_its_rows(name: str) -> None:
     count = {
         "table5": 7,
-        "repairs": 20,
+        "repairs": 21,
         "alone": 20,
         "groups": 8,
         "graph": 11,
         "weights": 21,
-        "readings": 19,
+        "readings": 23,
         "baselines": 4,
     }
     assert len(lines_of("table5", ["paper"])) == 8  # in which maps guide α
-    assert len(lines_of("readings", ["paper"])) == 18
-    assert len(lines_of("readings", ["mean_pool"])) == 9  # no α to guide, no graph to read
+    assert len(lines_of("readings", ["paper"])) == 22
+    assert len(lines_of("readings", ["mean_pool"])) == 11  # no α to guide, no graph to read
     lines = lines_of(name, ["repaired"], range(2))
     assert len(lines) == 2 * count[name]
     assert [line.trial.seed for line in lines] == sorted(line.trial.seed for line in lines)

@@ -128,6 +128,7 @@ def test_cosine_and_warm_up() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [({"schedule": "poly"}, "schedule 'poly' is not known"), ({"epochs": 0}, "epochs 0"),
+     ({"frames": "some"}, "frames 'some' is not known"),
      ({"lr": 0.0}, "lr 0"), ({"lr": float("nan")}, "lr nan")],
 )  # fmt: skip
 def test_recipes_that_cannot_be(change: dict[str, Any], message: str) -> None:

@@ -19,7 +19,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
 """One of these must be there for a repair: covered frames to order β by, foreign pixels to keep α
 off, the place of Eq. 8 for the map to take."""
 
-GRAPH = ("degree from Ã", "linear last layer", "residual graph", "β-weighted readout")
+GRAPH = ("degree from Ã", "residual graph", "β-weighted readout")
 """The repairs of Eq. 12-15."""
 
 LEFT_OUT = tuple(name for name in REPAIRS if name not in REPAIRED)

@@ -198,8 +198,9 @@ def _target(
 def _protocols_arguments(parser: Parser) -> None:
     parser.add_argument("--root", type=Path, help="the data set's folder")
     parser.add_argument("--model", type=Path, help="a model.pt (the shipped model)")
-    parser.add_argument("--clips", choices=("even", "dense"), default="even",
-                        help="one clip a tracklet, or all its frames (even)")  # fmt: skip
+    parser.add_argument("--clips", choices=("even", "dense", "consecutive"), default="even",
+                        help="one clip a tracklet; or all its frames, in clips spread over it or "
+                        "in clips one after another (even)")  # fmt: skip
     parser.add_argument("--metric", choices=("euclidean", "cosine"), default="euclidean")
     parser.add_argument("--out", type=Path, help="a CSV to write the table to")
     parser.add_argument("--threads", type=at_least(1), default=2, help="CPU threads (2)")

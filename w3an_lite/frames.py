@@ -66,11 +66,23 @@ def fit(frames: Tensor, size: Size) -> Tensor:
 def cut_clips(length: int, clip: int) -> Tensor:
     """Frame numbers of the clips that cover a tracklet of `length` frames: int64 `[n, clip]`.
 
-    One clip after another; the last is moved back to end with the tracklet. A tracklet shorter
-    than a clip is repeated from its start.
+    Each clip is spread over the whole tracklet, as those of training are, one frame behind the
+    clip before it. A frame is in one clip or in two. A tracklet shorter than a clip is repeated
+    from its start.
     """
     if length <= clip:
         return (torch.arange(clip) % length).unsqueeze(0)
     count = -(-length // clip)
-    starts = (torch.arange(count) * clip).clamp_max(length - clip)
+    places = torch.arange(count).unsqueeze(1) + torch.arange(clip) * count
+    return places * length // (count * clip)
+
+
+def consecutive_clips(length: int, clip: int) -> Tensor:
+    """As `cut_clips`, but one clip after another; the last is moved back to end with the tracklet.
+
+    A clip of frames in a row may be hidden from its first to its last, and counts as much as any.
+    """
+    if length <= clip:
+        return cut_clips(length, clip)
+    starts = (torch.arange(-(-length // clip)) * clip).clamp_max(length - clip)
     return starts.unsqueeze(1) + torch.arange(clip)

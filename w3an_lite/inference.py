@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from .data.sampling import even_frames
 from .data.tracklet import DataError, Tracklet
-from .frames import cut_clips, fit, normalise
+from .frames import consecutive_clips, cut_clips, fit, normalise
 from .model import W3AN
 
 
@@ -21,13 +21,16 @@ def test_clips(length: int, clip: int, frames: str) -> NDArray[np.int64]:
     """Frame numbers `[n, clip]` that stand for a tracklet in a test.
 
     frames: "even" takes one clip spread over the tracklet (our reading of the paper's test);
-        "dense" takes clip after clip until every frame is used.
+        "dense" takes every frame, in as many clips as that needs, each spread over the tracklet;
+        "consecutive" takes every frame too, clip after clip.
     """
     if frames == "even":
         return even_frames(length, clip)[None]
     if frames == "dense":
         return cut_clips(length, clip).numpy()
-    raise ValueError(f"frames {frames!r} is not known; choose 'even' or 'dense'")
+    if frames == "consecutive":
+        return consecutive_clips(length, clip).numpy()
+    raise ValueError(f"frames {frames!r} is not known; choose 'even', 'dense' or 'consecutive'")
 
 
 test_clips.__test__ = False  # type: ignore[attr-defined]  # its name is the field's, not pytest's

@@ -35,7 +35,6 @@ REPAIRS: dict[str, Changes] = {
 
 REPAIRED = (
     "degree from Ã",
-    "linear last layer",
     "residual graph",
     "β-weighted readout",
     "clip identity",

@@ -22,8 +22,14 @@ READINGS: dict[str, Changes] = {
     "no bias in β_overall": {"model": {"overall_bias": False}},
     "neighbours one way": {"model": {"mutual": False}},
     "each its own neighbour": {"model": {"include_self": True}},
+    "β the same for all frames": {
+        "model": {"temporal": False, "include_self": True},
+        "objective": {"tan_weight": 0.0},
+    },
     "ELU for ReLU": {"model": {"activation": "elu"}},
     "one anchor a person": {"objective": {"triplet_anchors": "identity"}},
+    "four clips a person": {"recipe": {"batch": 32}},
+    "frames in a row": {"recipe": {"frames": "consecutive"}},
     "SGD at 0.02": {"recipe": {**_SGD, "lr": 2e-2}},
     "SGD at 0.005": {"recipe": {**_SGD, "lr": 5e-3}},
     "SGD at 0.05": {"recipe": {**_SGD, "lr": 5e-2}},
@@ -31,7 +37,9 @@ READINGS: dict[str, Changes] = {
     "random trunk, SGD at 0.02": {"model": {"weights": None}, "recipe": {**_SGD, "lr": 2e-2}},
 }
 """Eq. 9 on h·w·M numbers (and not pooled); its sum divided by A; Eq. 11 without b_f; Eq. 13 with
-one direction enough, or with A_ii = 1; σ of Eq. 14; the worst anchor of Eq. 16; Sec. 4.2's SGD at
+one direction enough, or with A_ii = 1; a β of 1 and no Eq. 11, in place of Table 5's W2AN, which
+has no edges of a frame to itself; σ of Eq. 14; the worst anchor of Eq. 16; N twice as large at the
+same P, which gives it positives to choose from; clips as Algorithm 1 has them; Sec. 4.2's SGD at
 its own rate and at others; no trained weights to start from."""
 
 GUIDED: dict[str, Changes] = {
@@ -39,10 +47,12 @@ GUIDED: dict[str, Changes] = {
     "maps at 0.3": {"model": {"guide_strength": 0.3}},
     "maps of present attributes": {"model": {"maps_of": "present"}},
     "gradient through α′": {"model": {"guide_gradient": True}},
+    "maps after 4 epochs": {"recipe": {"guide_after": 4}},
     "statistics move on I′": {"model": {"guide_frozen": False}},
 }
 """Eq. 6-8, where maps guide α: m_i and m_a unbounded, or added to the frame at 0.3; m_a of the
-attributes that are there alone; α′ taught as well; batch norm learning from I′."""
+attributes that are there alone; α′ taught as well; heads that learn before their maps guide; batch
+norm learning from I′."""
 
 EQ8 = "Eq. 8"
 """The row of a preset without Eq. 8 that has it put back."""

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from .data.augment import Augment
-from .data.sampling import Batches
+from .data.sampling import CLIPS, Batches
 from .data.tracklet import Size, Tracklet
 from .presets import preset
 
@@ -25,6 +25,7 @@ class Recipe:
         to 0 over the `last` epochs; "cosine" falls from lr to 0 over all epochs.
     warmup: epochs over which the rate rises linearly to lr.
     guide_after: epochs before α is guided by the maps (Eq. 8 or its repair).
+    frames: of a training clip, "random" in order of time, or "consecutive".
     load_size: (H, W) frames are read at, before the crop; None as they are.
     crop, pad, flip, colour, erase, paste, surround: see `data.augment.Augment`.
     workers: processes that read batches ahead; what is read does not depend on them.
@@ -42,6 +43,7 @@ class Recipe:
     last: int = 10
     warmup: int = 0
     guide_after: int = 0
+    frames: str = "random"
     load_size: Size | None = (288, 144)
     crop: Size | None = (256, 128)
     pad: int = 0
@@ -58,6 +60,8 @@ class Recipe:
             raise ValueError(f"optimiser {self.optimiser!r} is not known; choose 'sgd' or 'adamw'")
         if self.schedule not in ("step", "cosine"):
             raise ValueError(f"schedule {self.schedule!r} is not known; choose 'step' or 'cosine'")
+        if self.frames not in CLIPS:
+            raise ValueError(f"frames {self.frames!r} is not known; choose from {sorted(CLIPS)}")
         if self.step_every < 1:
             raise ValueError(f"step_every is {self.step_every}; at least 1 epoch")
         if self.epochs < 1 or not 0 < self.lr < math.inf:
@@ -71,8 +75,9 @@ class Recipe:
     def batches(self, tracklets: Sequence[Tracklet], clip_length: int, attributes: int) -> Batches:
         """What every epoch reads: clips of T frames with A attributes."""
         return Batches(
-            tracklets, self.batch, self.people, clip_length, self.load_size, self.seed, attributes
-        )
+            tracklets, self.batch, self.people, clip_length, self.load_size, self.seed, attributes,
+            self.frames,
+        )  # fmt: skip
 
     def optimise(self, model: nn.Module, fused: bool = False) -> torch.optim.Optimizer:
         """The optimiser; fused: its step as one kernel (PyTorch chooses otherwise)."""

@@ -12,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from w3an_lite.data.attributes import NAMES
-from w3an_lite.data.sampling import Batches, even_frames, load_clips, random_frames
+from w3an_lite.data.sampling import (
+    Batches,
+    consecutive_frames,
+    even_frames,
+    load_clips,
+    random_frames,
+)
 from w3an_lite.data.tracklet import ArrayFrames, Clips, DataError, Tracklet
 
 Crowd = Callable[..., list[Tracklet]]
@@ -40,6 +46,36 @@ def test_random_frames_are_random() -> None:
     counts = np.bincount(drawn, minlength=10)
     assert counts.min() > 110  # 150 each, and a spread of 10
     assert counts.max() < 190
+
+
+@given(st.integers(1, 40), st.integers(1, 15), st.integers(0, 999))
+def test_laws_of_consecutive_frames(length: int, clip: int, seed: int) -> None:
+    frames = consecutive_frames(length, clip, np.random.default_rng(seed))
+    assert frames.shape == (clip,)
+    assert frames.min() >= 0
+    assert frames.max() < length
+    if length >= clip:
+        assert (np.diff(frames) == 1).all()
+    else:
+        counts = np.bincount(frames, minlength=length)
+        assert (np.diff(frames) >= 0).all()
+        assert counts.max() - counts.min() <= 1
+
+
+def test_consecutive_frames_begin_anywhere() -> None:
+    rng = np.random.default_rng(0)
+    starts = np.bincount([consecutive_frames(6, 3, rng)[0] for _ in range(500)], minlength=4)
+    assert starts.size == 4
+    assert starts.min() > 90  # 125 each, and a spread of 10
+
+
+def test_a_batch_takes_the_frames_it_is_told_to(crowd: Crowd) -> None:
+    people = crowd(4, each=2, frames=9)
+    build = {"batch": 4, "people": 2, "clip_length": 4}
+    for frames, rows in (("random", False), ("consecutive", True)):
+        plans = [Batches(people, **build, frames=frames).at(epoch).plan(0) for epoch in range(4)]
+        steps = np.concatenate([np.diff(i) for plan in plans for i in plan.indices])
+        assert (steps == 1).all() == rows
 
 
 @given(st.integers(1, 200), st.integers(1, 15))

@@ -31,9 +31,23 @@ def random_frames(length: int, clip: int, rng: np.random.Generator) -> NDArray[n
     return np.sort(np.concatenate([np.tile(np.arange(length), whole), some]))
 
 
+def consecutive_frames(length: int, clip: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """`clip` frame numbers in a row, from anywhere in a tracklet of `length`.
+
+    A tracklet shorter than the clip gives each frame as evenly often as it can.
+    """
+    if length < clip:
+        return even_frames(length, clip)
+    return np.arange(clip) + rng.integers(length - clip + 1)
+
+
 def even_frames(length: int, clip: int) -> NDArray[np.int64]:
     """`clip` frame numbers spread evenly over a tracklet, the middle of each equal stretch."""
     return (np.arange(clip) * 2 + 1) * length // (2 * clip)
+
+
+CLIPS = {"random": random_frames, "consecutive": consecutive_frames}
+"""How the frames of a training clip may be chosen: as in Sec. 4.2, or as in Algorithm 1."""
 
 
 def load_clips(
@@ -109,6 +123,7 @@ class Batches(Dataset[tuple[Clips, list[str]]]):
     people left over when P does not divide their number sit this epoch out.
 
     attributes: how many a tracklet without labels has, all unknown.
+    frames: of a clip, "random" or "consecutive".
 
     Also returns the tracklets' names, so that an error can say what was in the batch.
     DataError when there are fewer than P people or N is not a multiple of P.
@@ -123,6 +138,7 @@ class Batches(Dataset[tuple[Clips, list[str]]]):
         size: Size | None = None,
         seed: int = 0,
         attributes: int = len(NAMES),
+        frames: str = "random",
     ) -> None:
         if people < 1 or batch < people or batch % people:
             raise DataError(
@@ -142,6 +158,7 @@ class Batches(Dataset[tuple[Clips, list[str]]]):
             )
         self.people, self.each, self.clip_length = people, batch // people, clip_length
         self.size, self.seed, self.epoch, self.attributes = size, seed, 0, attributes
+        self.draw = CLIPS[frames]
 
     def at(self, epoch: int) -> Batches:
         """The same object, turned to `epoch`."""
@@ -162,7 +179,7 @@ class Batches(Dataset[tuple[Clips, list[str]]]):
             own = self.by_person[int(identity)]
             picks = random_frames(len(own), self.each, rng)
             chosen += [self.tracklets[own[k]] for k in picks]
-        indices = [random_frames(len(t), self.clip_length, rng) for t in chosen]
+        indices = [self.draw(len(t), self.clip_length, rng) for t in chosen]
         return Plan(chosen, [self.label[t.identity] for t in chosen], indices)
 
     def __getitem__(self, step: int) -> tuple[Clips, list[str]]:
