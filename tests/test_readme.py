@@ -199,6 +199,7 @@ def test_what_was_put_back_late_is_what_the_report_says() -> None:
         ("medium/repairs", "repaired", "W3AN", "without β-weighted readout",
          "spearman_beta_visibility"),
         ("medium/readings", "repaired", "four clips a person", "W3AN", "mAP"),
+        ("medium/readings", "repaired", "Eq. 8, gradient through α′", "W3AN", "mAP"),
         ("table5", "repaired", "W3WAN", "W3AN", "mAP"),
         ("repairs", "repaired", "W3AN", "without α off foreign pixels", "alpha_pointing"),
         ("repairs", "repaired", "without α off foreign pixels", "without exchanged surroundings",
