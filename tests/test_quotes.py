@@ -70,6 +70,7 @@ QUOTES = [
     ("09", "repairs", "repaired", "W3AN", "without clip identity"),
     ("09", "medium/repairs", "repaired", "W3AN", "without clip identity"),
     ("10", "readings", "paper", "maps after 4 epochs", "W3AN"),
+    ("10", "readings", "paper", "W3AN", "maps after 4 epochs", BETA),
     ("10", "readings", "repaired", "Eq. 8, maps after 4 epochs", "Eq. 8"),
     ("10", "baselines", "paper", "mean pooling", "W3AN"),
     ("10", "alone", "paper", "with all of the graph", "W3AN"),

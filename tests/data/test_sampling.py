@@ -22,11 +22,13 @@ from w3an_lite.data.sampling import (
 from w3an_lite.data.tracklet import ArrayFrames, Clips, DataError, Tracklet
 
 Crowd = Callable[..., list[Tracklet]]
+Draw = Callable[[int, int, np.random.Generator], np.ndarray]
 
 
-@given(st.integers(1, 40), st.integers(1, 15), st.integers(0, 999))
-def test_laws_of_random_frames(length: int, clip: int, seed: int) -> None:
-    frames = random_frames(length, clip, np.random.default_rng(seed))
+@pytest.mark.parametrize("draw", [random_frames, consecutive_frames])
+@given(length=st.integers(1, 40), clip=st.integers(1, 15), seed=st.integers(0, 999))
+def test_laws_of_drawn_frames(draw: Draw, length: int, clip: int, seed: int) -> None:
+    frames = draw(length, clip, np.random.default_rng(seed))
     assert frames.shape == (clip,)
     assert frames.min() >= 0
     assert frames.max() < length
@@ -34,9 +36,10 @@ def test_laws_of_random_frames(length: int, clip: int, seed: int) -> None:
     counts = np.bincount(frames, minlength=length)
     if length >= clip:
         assert counts.max() == 1
+        assert draw is random_frames or (np.diff(frames) == 1).all()
     else:
         assert counts.max() - counts.min() <= 1
-    again = random_frames(length, clip, np.random.default_rng(seed))
+    again = draw(length, clip, np.random.default_rng(seed))
     assert (frames == again).all()
 
 
@@ -46,20 +49,6 @@ def test_random_frames_are_random() -> None:
     counts = np.bincount(drawn, minlength=10)
     assert counts.min() > 110  # 150 each, and a spread of 10
     assert counts.max() < 190
-
-
-@given(st.integers(1, 40), st.integers(1, 15), st.integers(0, 999))
-def test_laws_of_consecutive_frames(length: int, clip: int, seed: int) -> None:
-    frames = consecutive_frames(length, clip, np.random.default_rng(seed))
-    assert frames.shape == (clip,)
-    assert frames.min() >= 0
-    assert frames.max() < length
-    if length >= clip:
-        assert (np.diff(frames) == 1).all()
-    else:
-        counts = np.bincount(frames, minlength=length)
-        assert (np.diff(frames) >= 0).all()
-        assert counts.max() - counts.min() <= 1
 
 
 def test_consecutive_frames_begin_anywhere() -> None:
