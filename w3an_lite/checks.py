@@ -15,6 +15,7 @@ CHOICES = {
     "degree": ("adjacency", "weighted"),
     "readout": ("mean", "beta"),
     "guide_by": ("classes", "noise"),
+    "alpha_of": ("cube", "place"),
 }
 """Arguments of `W3AN` that are one of a few words."""
 

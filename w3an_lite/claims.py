@@ -113,6 +113,15 @@ def paired(
     return [one[seed] - two[seed] for seed in sorted(one.keys() & two.keys())]
 
 
+def _beyond(other: str, measure: str) -> Callable[[dict[str, Any], str], Differences]:
+    """A measure of the whole network above that of another row."""
+
+    def differences(content: dict[str, Any], preset: str) -> Differences:
+        return {f"against {other}": paired(content, preset, WHOLE, other, measure)}
+
+    return differences
+
+
 def _above(measure: str, chance: str | None = None) -> Callable[[dict[str, Any], str], Differences]:
     """A measure of the whole network above its chance level (0 if None)."""
 
@@ -155,6 +164,12 @@ CLAIMS = (
         _above("alpha_inside", "person_area"),
     ),
     Claim(
+        "spatial attention finds the person where a map that cannot look does not",
+        "share of α on the person",
+        "table5",
+        _beyond("place-alone", "alpha_inside"),
+    ),
+    Claim(
         "the maps of attributes lie where the attribute is",
         "maxima on the attribute's part, less chance; mean over groups",
         "table5",
@@ -173,6 +188,7 @@ CLAIMS = (
         _above("spearman_beta_visibility"),
     ),
     Claim("spatial attention helps", "mAP", "table5", _beats(WHOLE, "WAN")),
+    Claim("looking helps", "mAP", "table5", _beats(WHOLE, "place-alone")),
     Claim("guidance by the class maps helps", "mAP", "table5", _beats(WHOLE, "random-maps")),
     Claim("temporal attention helps", "mAP", "table5", _beats(WHOLE, "W2AN")),
     Claim(

@@ -51,7 +51,8 @@ class W3AN(nn.Module):
         dropped, see `parts.on_strongest`.
     neighbours, mutual, include_self: the graph, see `knn_graph`.
     slots: a v_t for each frame slot (True, clips of exactly T frames) or one v for all.
-    scores: "channel" or "shared", see `san`.
+    scores: "channel" or "shared"; alpha_of: "cube", or "place" for an α that is the same whatever
+        is shown, a control; see `san`.
     flatten: heads on the flattened cube in place of the pooled one, see `cam`.
     guide_strength, guide_gradient, guide_frozen: the second pass on I′ (Eq. 7-8): the factor of
         the maps, whether gradient flows through α′, and whether batch norm's running statistics
@@ -88,6 +89,7 @@ class W3AN(nn.Module):
         include_self: bool = False,
         slots: bool = True,
         scores: str = "channel",
+        alpha_of: str = "cube",
         flatten: bool = False,
         guide_strength: float = 1.0,
         guide_gradient: bool = False,
@@ -130,7 +132,7 @@ class W3AN(nn.Module):
         self.san = part_of(
             spatial,
             channels,
-            lambda: SpatialAttention(channels, clip_length if slots else None, scores),
+            lambda: SpatialAttention(channels, clip_length if slots else None, scores, alpha_of),
             lambda: None,
         )
         self.tan = part_of(

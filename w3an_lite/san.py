@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
@@ -16,13 +18,23 @@ class SpatialAttention(nn.Module):
         then have exactly T frames); None shares one v among all frames and takes any T.
     scores: "channel" gives each of the M channels a map of its own (as printed, v is M×M);
         "shared" gives all channels one map (v is 1×M).
+    reads: "cube", or "place": Eq. 2 is given `place_code` for the cube, whatever the frame shows.
+        α is then learned but the same for every clip: a control that cannot look.
     """
 
-    def __init__(self, channels: int, slots: int | None = 10, scores: str = "channel") -> None:
+    def __init__(
+        self,
+        channels: int,
+        slots: int | None = 10,
+        scores: str = "channel",
+        reads: str = "cube",
+    ) -> None:
         super().__init__()
         if scores not in ("channel", "shared"):
             raise ValueError(f"scores {scores!r} is not known; choose 'channel' or 'shared'")
-        self.slots = slots
+        if reads not in ("cube", "place"):
+            raise ValueError(f"reads {reads!r} is not known; choose 'cube' or 'place'")
+        self.slots, self.reads = slots, reads
         self.mix = nn.Linear(channels, channels)  # W_s, b_s
         rows = channels if scores == "channel" else 1
         v = torch.empty(slots or 1, rows, channels)
@@ -35,11 +47,36 @@ class SpatialAttention(nn.Module):
                 f"the clip has {frames} frames, v_t was made for {self.slots}; "
                 "cut clips of that length (model.embed does) or build with slots=None"
             )
-        hidden = torch.einsum("btmhw,nm->btnhw", cube, self.mix.weight)
+        seen = place_code(cube) if self.reads == "place" else cube
+        hidden = torch.einsum("btmhw,nm->btnhw", seen, self.mix.weight)
         hidden = torch.tanh(hidden + self.mix.bias[:, None, None])
         v = self.v.expand(frames, -1, -1) if self.slots is None else self.v
         raw = torch.einsum("tnm,btmhw->btnhw", v, hidden)  # Eq. 2
         return normalise_scores(raw).expand_as(cube)
+
+
+def place_code(cube: Tensor) -> Tensor:
+    """A code of each position of cube `[B, T, M, h, w]` that says nothing of the frame:
+    `[1, T, M, h, w]`, the same for all t.
+
+    Channel by channel the products of a cosine down and one across, by rising frequency. There are
+    h·w of them, of which every map is a sum; channels beyond are 0.
+    """
+    frames, channels, high, wide = cube.shape[1:]
+    down, right = _cosines(high, cube), _cosines(wide, cube)
+    waves = (down[:, None, :, None] * right[None, :, None, :]).flatten(0, 1)
+    rise = [(torch.arange(n, device=cube.device) / n).square() for n in (high, wide)]
+    order = (rise[0][:, None] + rise[1]).flatten().argsort(stable=True)
+    code = cube.new_zeros(channels, high, wide)
+    kept = waves[order[:channels]]
+    code[: len(kept)] = kept
+    return code.expand(1, frames, -1, -1, -1)
+
+
+def _cosines(count: int, like: Tensor) -> Tensor:
+    """`[count, count]`: in row k a cosine of k half waves, at the middles of `count` cells."""
+    cells = torch.arange(count, device=like.device)
+    return torch.cos(torch.outer(cells, cells + 0.5) * (math.pi / count))
 
 
 def normalise_scores(raw: Tensor) -> Tensor:

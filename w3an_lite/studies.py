@@ -15,7 +15,7 @@ from .files import replacing, write_rows
 from .losses import Objective
 from .presets import REPAIRED, REPAIRS, Changes, merged
 from .provenance import command
-from .readings import readings
+from .readings import GUIDED, readings
 from .trials import (
     Measured,
     Setting,
@@ -25,7 +25,7 @@ from .trials import (
     plain,
     where,
 )
-from .variants import LAYERS, NEIGHBOURS, TABLE5, WITHOUT, baselines, weights
+from .variants import LAYERS, NEIGHBOURS, PLACE_ALONE, TABLE5, WITHOUT, baselines, weights
 
 WHOLE = "W3AN"
 """The row of a preset as it is; every other row is compared with it."""
@@ -59,8 +59,9 @@ def _rows_by(variants: Callable[[str], dict[str, Changes]]) -> Callable[[str], d
 
 
 def _table5(preset: str) -> dict[str, Row]:
-    """The rows of Table 5; where no map guides α, none for maps that guide it at random."""
-    rows = _rows(TABLE5)(preset)
+    """The rows of Table 5, and an α that cannot look; where no map guides α, none for maps that
+    guide it at random."""
+    rows = _rows({**TABLE5, **PLACE_ALONE})(preset)
     if not Objective.preset(preset).needs_maps:
         del rows["random-maps"]
     return rows
@@ -91,6 +92,9 @@ def _baselines(preset: str) -> dict[str, Row]:
     return {WHOLE: Row(preset, {}), **others}
 
 
+_FOUR = alone(*GRAPH, "clip identity")
+"""The repairs of `repaired` that have nothing to do with α: Eq. 8 stays."""
+
 BOTH = ("paper", "repaired")
 STUDIES: dict[str, Study] = {
     "table5": Study("Table 5: each part taken away or exchanged", BOTH, _table5),
@@ -101,6 +105,10 @@ STUDIES: dict[str, Study] = {
         _rows(
             {
                 "with all of the graph": alone(*GRAPH),
+                "with all of the graph and clip identity": _FOUR,
+                "with these four, gradient through α′": merged(
+                    _FOUR, GUIDED["gradient through α′"]
+                ),
                 **_each("with", REPAIRS, alone),
                 "W3WAN": TABLE5["W3WAN"],
             }

@@ -44,6 +44,10 @@ frames with the highest β ("non-occluded frame"). AP and AL have another spatia
 its regions unguided.
 """
 
+PLACE_ALONE: dict[str, Changes] = {"place-alone": {"model": {"alpha_of": "place"}}}
+"""A control of ours beside Table 5: with the same losses an α that is the same for every clip. It
+can know where people stand in a crop, and cannot look."""
+
 NEIGHBOURS: dict[str, Changes] = {
     f"K{k}": {"model": {"clip_length": 10, "neighbours": k}} for k in range(1, 6)
 }
