@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -12,6 +13,17 @@ from hypothesis import settings
 from w3an_lite.data.attributes import NAMES
 from w3an_lite.data.tracklet import ArrayFrames, Tracklet, Truth
 from w3an_lite.model import W3AN
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--gpu", action="store_true", help="let the tests see the GPUs there are")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Without --gpu a machine with a GPU runs what any other runs: most tests compare bits."""
+    if not config.getoption("--gpu"):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
 settings.load_profile("repeatable")

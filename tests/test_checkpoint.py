@@ -79,7 +79,16 @@ def _work(people: list[Tracklet], folder: Path, where: str, when: int, steps: Co
     torch.save, os.replace = dying_save, dying_rename
     model = _model()
     model.register_forward_hook(lambda *_: steps.send(1))
-    rows = train(model, people, None, RECIPE, folder, (folder / "last.pt").exists(), progress=False)
+    rows = train(
+        model,
+        people,
+        None,
+        RECIPE,
+        folder,
+        (folder / "last.pt").exists(),
+        progress=False,
+        save_every=1,
+    )
     save({"state": model.state_dict(), "rows": rows}, folder / "done.pt")
 
 

@@ -88,7 +88,7 @@ def test_strip_shows_clearness_three_ways(palette: str) -> None:
     colours = plots.PALETTES[palette]
     assert [to_hex(e.get_edgecolor()) for e in edges] == [colours[i] for i in (0, 0, 1, 2)]
     texts = words(figure)
-    for text in ("Clip", "heavy 0.20", "heavy 0.35", "slight 0.50", "clear 0.80", "0", "3"):
+    for text in ("Clip", "low 0.20", "low 0.35", "middle 0.50", "high 0.80", "0", "3"):
         assert text in texts
 
 
@@ -135,7 +135,7 @@ def test_grid_rows() -> None:
     assert len(borders(figure)) == 7
     texts = words(figure)
     assert {"frames", "repaired", "paper\nα"} <= set(texts)
-    assert "slight 0.35" in texts
+    assert "middle 0.35" in texts
     assert any("of [0, 1]" in t for t in texts)
     assert not any("border" in t for t in words(plots.attention_grid(rows[:1])))
 
@@ -224,8 +224,8 @@ def test_knn_graph() -> None:
     assert axes.lines[0].get_linewidth() < axes.lines[1].get_linewidth()
     assert [d.get_linestyle() in ("--", "dashed") for d in discs] == [False] * 3 + [True]
     texts = words(figure)
-    assert "t=3 alone\nβ 0.80 clear\nvisible 0.00" in texts
-    assert "t=0\nβ 0.20 heavy\nvisible 1.00" in texts
+    assert "t=3 alone\nβ 0.80 high\nvisible 0.00" in texts
+    assert "t=0\nβ 0.20 low\nvisible 1.00" in texts
     assert any("no frame has a neighbour" in t for t in words(plots.knn_graph(np.eye(1), [0.5])))
     with pytest.raises(ValueError, match=r"adjacency is \[4, 3\]; give \[T, T\]"):
         plots.knn_graph(adjacency[:, :3], BETA)

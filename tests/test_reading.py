@@ -204,6 +204,19 @@ def test_files_that_a_gpu_does_not_decode_are_left_to_the_cpu(
     assert "decoded on the CPU, since the GPU does not (no decoder)" in caplog.text
     assert reading._decode_there(crowd(1)[0].frames, None, gpu) is None
 
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr("torchvision.io.decode_jpeg", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        reading._decode_there(frames, None, gpu)
+    uneven = [torch.zeros(3, high, 4, dtype=torch.uint8) for high in (4, 6)]
+    monkeypatch.setattr("torchvision.io.decode_jpeg", lambda *_, **__: uneven)
+    assert reading._decode_there(frames, None, gpu) is None
+    decoded = reading._decode_there(frames, (8, 4), gpu)
+    assert decoded is not None
+    assert decoded.shape == (2, 3, 8, 4)
+
 
 def test_too_little_shared_memory_is_said_before_a_worker_begins(
     crowd: Crowd, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

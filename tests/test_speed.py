@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,7 +36,9 @@ RECIPE = Recipe(
 
 
 def test_what_is_on_where(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("w3an_lite.speed.find_spec", lambda name: name)  # Triton is there
+    able = {"bf16": True, "compiles": True}
+    monkeypatch.setattr(module, "compiles", lambda: able["compiles"])
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: able["bf16"])
     gpu, cpu = torch.device("cuda", 0), torch.device("cpu")
     names = ("autocast", "tf32", "benchmark", "fused", "compile")
     assert all(getattr(Speed().on(gpu, Ranks()), name) for name in names)
@@ -45,9 +48,37 @@ def test_what_is_on_where(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in names:
         off = Speed(**{name: False}).on(gpu, Ranks())
         assert [n for n in names if not getattr(off, n)] == [name]
-    monkeypatch.setattr("w3an_lite.speed.find_spec", lambda name: None)
-    assert not Speed().on(gpu, Ranks()).compile
-    assert Speed(compile=True).on(gpu, Ranks()).compile
+    for lacking, name in (("compiles", "compile"), ("bf16", "autocast")):
+        able[lacking] = False
+        assert [n for n in names if not getattr(Speed().on(gpu, Ranks()), n)] == [name]
+        assert getattr(Speed(**{name: True}).on(gpu, Ranks()), name)
+        able[lacking] = True
+
+
+def test_what_compiling_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "Python.h").touch()
+    monkeypatch.setattr(module, "find_spec", lambda name: name)
+    monkeypatch.setattr(module.sysconfig, "get_paths", lambda: {"include": str(tmp_path)})
+    monkeypatch.setattr(module.shutil, "which", lambda name: name)
+    monkeypatch.delenv("CC", raising=False)
+    assert module.compiles()
+    monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    assert not module.compiles()
+    monkeypatch.setenv("CC", "cc")
+    assert module.compiles()
+    (tmp_path / "Python.h").unlink()
+    assert not module.compiles()
+    (tmp_path / "Python.h").touch()
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    assert not module.compiles()
+
+
+def test_a_gpu_whose_driver_is_too_old_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert module.gpus_there_are() == 0
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert module.gpus_there_are() == 2
 
 
 def test_settings_come_back(tiny: Build) -> None:
@@ -126,6 +157,12 @@ def test_autocast_keeps_the_losses_in_float32(tiny: Build, crowd: Crowd) -> None
     model = tiny(identities=8)
     again = train(model, people, Looking(), RECIPE, progress=False, speed=Speed(autocast=True))
     assert seen == [torch.bfloat16] * 4
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        path = model.eval().encode(torch.rand(2, 3, 3, 32, 16))
+    assert path.cube.dtype == torch.bfloat16
+    for small in (path.beta, path.beta_overall, path.embedding):  # not rounded on the way, either
+        assert small.dtype == torch.float32
+        assert not torch.equal(small, small.bfloat16().float())
     assert all(v.dtype != torch.bfloat16 for v in model.state_dict().values())
     assert again != rows
     assert again[0]["loss"] == pytest.approx(rows[0]["loss"], rel=0.05)

@@ -19,7 +19,7 @@ from torch import Tensor
 from w3an_lite.backbone import NarrowTrunk
 from w3an_lite.data.sampling import Batches
 from w3an_lite.data.tracklet import DataError, Tracklet
-from w3an_lite.files import load_plain, read_rows
+from w3an_lite.files import load_plain, read_rows, save_plain
 from w3an_lite.losses import Objective
 from w3an_lite.model import W3AN, W3ANOutput
 from w3an_lite.presets import PRESETS, SMALL
@@ -85,7 +85,7 @@ def same_state(one: W3AN, two: W3AN) -> bool:
 
 
 def go(model: W3AN, people: list[Tracklet], *args: Any, **kwargs: Any) -> list[dict[str, float]]:
-    return train(model, people, *args, progress=False, **kwargs)
+    return train(model, people, *args, progress=False, **{"save_every": 1, **kwargs})
 
 
 @pytest.mark.parametrize(
@@ -252,6 +252,31 @@ def test_a_crash_loses_an_epoch_at_most(tiny: Build, crowd: Crowd, tmp_path: Pat
     assert load_plain(tmp_path / "last.pt")["epoch"] == 2
     assert go(crashed, people, Objective(), QUICK, tmp_path, resume=True) == rows
     assert same_state(whole, crashed)
+
+
+def test_saving_takes_a_twentieth_of_the_time(
+    tiny: Build, crowd: Crowd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A save that takes one second, in epochs of eight: each third epoch may, and the last does."""
+    clock, saved = [0.0], []
+
+    def write(content: dict[str, Any], path: Path) -> None:
+        clock[0] += 1
+        saved.append(content["epoch"])
+        save_plain(content, path)
+
+    def tick(*_: object) -> None:
+        clock[0] += 4  # two steps an epoch
+
+    monkeypatch.setattr("w3an_lite.run.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("w3an_lite.run.save_plain", write)
+    recipe = dataclasses.replace(QUICK, epochs=8)
+    for every, epochs in ((None, [1, 4, 7, 8]), (1, [*range(1, 9)]), (5, [5, 8])):
+        saved.clear()
+        model = tiny(identities=8)
+        model.register_forward_hook(tick)
+        go(model, crowd(8), None, recipe, tmp_path / str(every), save_every=every)
+        assert saved == epochs
 
 
 def test_resuming_a_finished_run_changes_nothing(tiny: Build, crowd: Crowd, tmp_path: Path) -> None:

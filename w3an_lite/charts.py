@@ -30,6 +30,7 @@ from w3an_lite.picture import (
     plain_axes,
     shape_error,
     thirds,
+    thirds_of,
     vector,
 )
 
@@ -244,6 +245,7 @@ def knn_graph(
     note = (
         f"disc: β   line: weight up to {peak:.2f}" if peak else "disc: β   no frame has a neighbour"
     )
+    note += f"   colour: {thirds_of(values, absolute)}"
     if seen is not None:
         note += "   dark slice: hidden share"
     figure.text(0.5, 0.02, note, ha="center", fontsize=SMALL, color=INK)

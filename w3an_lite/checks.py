@@ -38,6 +38,16 @@ def check_values(config: dict[str, Any]) -> None:
         raise ValueError("keep chooses frames by β; it needs a temporal part")
 
 
+def check_clips(frames: Tensor) -> tuple[int, int]:
+    """B and T of clips `[B, T, 3, H, W]`; ValueError for another shape."""
+    if frames.ndim != 5 or frames.shape[2] != 3 or 0 in frames.shape:
+        raise ValueError(
+            f"frames are {list(frames.shape)}; give clips [B, T, 3, H, W] "
+            "(model.embed takes the frames of one tracklet)"
+        )
+    return frames.shape[0], frames.shape[1]
+
+
 def check_part(name: str, what: str, got: Tensor, wanted: tuple[int, ...]) -> Tensor:
     """`got`, if it has the shape that part `name` owes; ValueError otherwise."""
     if tuple(got.shape) != tuple(wanted):

@@ -191,7 +191,7 @@ class Explorer:
         return look.evidence[:, which].numpy(), f"why {layer} is {verdict} (p {share:.2f})"
 
     def _note(self, pen: ImageDraw.ImageDraw, top: int, judged: bool) -> None:
-        note = "disc: β   line: neighbours   border and disc: thirds of β, thick = clear"
+        note = "disc: β   line: neighbours   border and disc: thirds of β, thick = high"
         sheet.write(pen, 14, top + _LOWER - 12, note, 11, "lm")
         if judged:
             sheet.write(pen, 450, top + _LOWER - 12, "✓ whole: right   ✗ broken: wrong", 11, "lm")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .backbone import frozen_statistics
 from .cam import Heads, guide_frames
-from .checks import check_graph, check_part, check_values
+from .checks import check_clips, check_graph, check_part, check_values
 from .files import save_plain
 from .frames import Size, cut_clips, fit, normalise, one_tracklet
 from .gcn import GCN, propagation, readout
@@ -26,6 +26,7 @@ from .parts import Graph, NoTemporal, Part, WeightedAverage, on_strongest, part_
 from .presets import preset
 from .pretrained import read_model
 from .san import SpatialAttention, attend, uniform_scores
+from .speed import in_float32
 from .tan import TemporalAttention
 
 SHIPPED = Path(__file__).parent / "weights" / "repaired.pt"
@@ -190,12 +191,14 @@ class W3AN(nn.Module):
         check_part("backbone", "C", cube, owed)
         alpha = uniform_scores(cube) if self.san is None else self.san(cube)
         check_part("spatial", "α", alpha, cube.shape)
-        features = attend(alpha, cube)
+        return Encoded(cube, alpha, *in_float32(self._weigh, attend(alpha, cube)))
+
+    def _weigh(self, features: Tensor) -> tuple[Tensor, ...]:
+        """F `[B, T, M]` itself, β, β_overall (Eq. 10) and what `gather` makes of F and β."""
         beta, overall = self.tan(features)
         check_part("temporal", "β", beta, features.shape[:2])
         check_part("temporal", "β_overall", overall, beta.shape[:1])
-        graph = self.gather(features, beta)
-        return Encoded(cube, alpha, features, beta, overall, *graph)
+        return features, beta, overall, *self.gather(features, beta)
 
     def _cube(self, frames: Tensor) -> Tensor:
         """C of Eq. 1: `[B, T, 3, H, W]` -> `[B, T, M, h, w]`."""
@@ -231,12 +234,9 @@ class W3AN(nn.Module):
 
         ValueError for another shape or type, or a number of frames that v_t was not made for.
         """
-        if frames.ndim != 5 or frames.shape[2] != 3 or 0 in frames.shape:
-            raise ValueError(
-                f"frames are {list(frames.shape)}; give clips [B, T, 3, H, W] "
-                "(model.embed takes the frames of one tracklet)"
-            )
-        frames = normalise(frames)
+        batch, length = check_clips(frames)
+        frames = normalise(frames).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        frames = frames.unflatten(0, (batch, length))  # in this order once, I′ is made of it
         path = self.encode(frames)
         identity_logits, attribute_logits = self.heads(path.cube)
         identity_map, attribute_map = self.maps(
@@ -286,7 +286,7 @@ class W3AN(nn.Module):
             clips = cut_clips(len(frames), self.clip_length).to(frames.device)
             sums = []
             for some in clips.split(batch):
-                part = fit(frames[some.flatten()], self.size).to(self.device)
+                part = fit(frames[some.flatten()].to(self.device), self.size)
                 part = normalise(part).unflatten(0, tuple(some.shape))
                 sums.append(self.encode(part).embedding.sum(0))
             return torch.stack(sums).sum(0) / len(clips)

@@ -17,10 +17,11 @@ from .files import replacing
 TITLE, TEXT, SMALL = 11, 9, 8
 """Font sizes in points."""
 INK = "#333333"
-LEVELS = ("heavy", "slight", "clear")
-"""Occlusion as the thirds of β call it, lowest third first (three colours of Fig. 8)."""
+LEVELS = ("low", "middle", "high")
+"""The thirds of β, lowest first. Fig. 8 calls frames of its three colours heavily occluded,
+slightly occluded and clear; whether they are is what has to be measured."""
 WIDTHS = (1.5, 3.5, 6.0)
-"""Border widths of the levels in points: the clearer, the thicker."""
+"""Border widths of the levels in points: the higher, the thicker."""
 HATCHES = ("xxx", "///", "")
 PALETTES = {
     "paper": ("#f5d000", "#1f9e3a", "#d7191c"),  # yellow, green, red, as the paper prints them
@@ -69,18 +70,28 @@ def save(figure: Figure, path: str | Path, dpi: float = 150) -> Path:
 
 
 def thirds(beta: ArrayLike, absolute: bool = False) -> NDArray[np.int64]:
-    """Level of each β `[T]`: 0 heavy, 1 slight, 2 clear (indices into `LEVELS`).
+    """Level of each β `[T]`: 0 low, 1 middle, 2 high (indices into `LEVELS`).
 
     Three equal ranges, as in Fig. 8, which does not say of what: between the least and the greatest
     β of the clip; with `absolute`, of [0, 1]. A clip whose β are all equal has no ranges and takes
     the absolute ones.
     """
     values = vector("beta", beta)
-    low, high = (0.0, 1.0) if absolute else (float(values.min()), float(values.max()))
-    if high - low < 1e-6:
-        low, high = 0.0, 1.0
+    low, high = 0.0, 1.0
+    if not (absolute or _even(values)):
+        low, high = float(values.min()), float(values.max())
     # 1e-9: a β that lies on a border belongs to the upper range, rounding or not.
     return np.floor((values - low) / (high - low) * 3 + 1e-9).clip(0, 2).astype(np.int64)
+
+
+def thirds_of(beta: ArrayLike, absolute: bool = False) -> str:
+    """What range `thirds` divides, in words."""
+    whole = absolute or _even(vector("beta", beta))
+    return "thirds of [0, 1]" if whole else "thirds of the clip's range"
+
+
+def _even(values: NDArray[np.float64]) -> bool:
+    return bool(values.max() - values.min() < 1e-6)
 
 
 def vector(name: str, values: ArrayLike, length: int | None = None) -> NDArray[np.float64]:

@@ -125,7 +125,7 @@ def attention_grid(
 ) -> Figure:
     """Several strips under each other, one `Row` (label, frames, maps, beta) each.
 
-    The clearer a frame by its β, the thicker its border; level and β stand below it. Levels are the
+    The higher the β of a frame, the thicker its border; level and β stand below it. Levels are the
     thirds between the least and greatest β of the row's clip, or of [0, 1] if `absolute`. `peak` is
     the map's value drawn brightest; left out, each row takes its own greatest. Numbers above the
     first row are frame indices. Raises `ValueError` naming a shape that does not fit.
@@ -285,5 +285,5 @@ def _stack(frames: NDArray[np.uint8], shown: int) -> NDArray[np.uint8]:
 def _note(betas: Sequence[NDArray[np.float64] | None], absolute: bool) -> str:
     if all(beta is None for beta in betas):
         return ""
-    ranges = "of [0, 1]" if absolute else "between least and greatest of the clip"
-    return f"border: thirds of β {ranges}; thick = clear, thin = heavy occlusion"
+    ranges = "of [0, 1]" if absolute else "of the clip's range"
+    return f"border: thirds {ranges} of the number below; thick = high, thin = low"

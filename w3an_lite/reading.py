@@ -47,7 +47,9 @@ class HeldFrames:
     """All frames of `tracklets` on `device`, uint8 `[N, 3, H, W]`, read once.
 
     size: (H, W) they are brought to; None as they are, all alike. JPEG files of a store are decoded
-    on a GPU where torchvision can, which may differ from the CPU's decoder by a grey level or two.
+    on a GPU where torchvision can. Its decoder may differ from the CPU's by a grey level or two,
+    and more on edges of colour in files whose colour has half the resolution (4:2:0), since it
+    repeats those pixels where Pillow smooths them.
     `DataError` when a frame cannot be read, or has another size than the first.
     """
 
@@ -124,10 +126,17 @@ def _decode_there(frames: Frames, size: Size | None, device: torch.device) -> Te
         # the decoder writes on a stream of its own, into memory that this one may still read
         torch.cuda.current_stream(device).synchronize()
         images = decode_jpeg(files, mode=ImageReadMode.RGB, device=device)
-        return torch.stack([_resized(image, size) for image in images] if size else images)
+    except torch.OutOfMemoryError:
+        raise
     except (ImportError, RuntimeError) as error:
         log.warning("JPEG files are decoded on the CPU, since the GPU does not (%s)", error)
         return None
+    if size:
+        images = [_resized(image, size) for image in images]
+    sizes = {tuple(image.shape[-2:]) for image in images}
+    if len(sizes) > 1:
+        return None  # the CPU's way says which frame it is
+    return torch.stack(images)
 
 
 def _resized(image: Tensor, size: Size) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -32,6 +33,8 @@ from .runlog import RunLog
 from .speed import Speed, uncompiled
 
 LAST, BEST = "last.pt", "best.pt"
+SAVING = 0.05
+"""Share of the time that goes to writing checkpoints where nobody says how often."""
 Judge = Callable[[W3AN], "dict[str, Any]"]
 """Evaluates a model: "protocol", "mAP", "rank1" and more, as `Ranking.summary` gives them."""
 
@@ -69,6 +72,7 @@ class Run:
         self.evaluations: list[dict[str, Any]] = []
         self.pending: list[Pending] = []
         self.revision = revision() if out else None
+        self.saved_at, self.save_took = -math.inf, 0.0
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -87,7 +91,8 @@ class Run:
 
     def step(self, epoch: int, step: int, steps: int, batch: Batch) -> None:
         """One step of gradient descent. Nothing here waits for the device, except that the control
-        of `guide_by="noise"` reads its seed from the frames."""
+        of `guide_by="noise"` reads its seed from the frames, and that PyTorch's batch norm over
+        many GPUs waits in each layer."""
         device, clips = self.model.device, batch.clips
         rate = self.recipe.rate(epoch, step / steps)
         for group in self.optimiser.param_groups:
@@ -165,6 +170,7 @@ class Run:
         """Write `last.pt` and the log: `step` of `epoch` comes next."""
         if self.out is None or not self.ranks.first:
             return
+        began = time.monotonic()
         weights = self.model.state_dict()
         if not bool(torch.stack([v.isfinite().all() for v in weights.values()]).all()):
             raise FloatingPointError(
@@ -190,6 +196,12 @@ class Run:
         }
         save_plain(checkpoint, self.out / LAST)
         self.log.write(self.rows, self.evaluations)
+        self.saved_at = time.monotonic()
+        self.save_took = self.saved_at - began
+
+    def may_save(self) -> bool:
+        """Whether saving now, at the price of the last time, takes `SAVING` of the time at most."""
+        return time.monotonic() - self.saved_at >= self.save_took / SAVING
 
     def load(self) -> None:
         """Go on from `last.pt`; see `read_checkpoint` for what is refused."""

@@ -22,7 +22,7 @@ from .plots import Ranked
 
 PAPER, RIGHT, WRONG, CHOSEN = "#ffffff", "#00734f", "#d55e00", "#000000"
 BORDERS = (2, 5, 9)
-"""Pixels of the border of each level, heavy occlusion first."""
+"""Pixels of the border of each level, low β first."""
 _FINE = 2  # the graph is drawn this many times larger, so that its lines are smooth
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shutil
+import sysconfig
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .distributed import Ranks
 
+Out = TypeVar("Out")
 BACKEND = "inductor"
 """What `torch.compile` compiles with."""
 
@@ -22,12 +27,14 @@ class Speed:
     """Each True, False or None: on with a GPU, off without. None of them is part of the recipe.
 
     autocast: the forward pass in bfloat16 where PyTorch deems it safe; weights and losses stay
-        float32, and bfloat16 has float32's range, so no loss is scaled.
+        float32, and bfloat16 has float32's range, so no loss is scaled. Of itself on a GPU that
+        computes in it (Ampere and later), not one that has to imitate it.
     tf32: products and convolutions of what is left in float32 with ten bits of mantissa.
     benchmark: cuDNN times its convolutions once and keeps the fastest.
     fused: the optimiser's step as one kernel.
     compile: `torch.compile` of the trunk and of spatial attention. Of itself with one process
-        only: statistics over many processes break what it can join.
+        only, as statistics over many processes break what it can join, and where Triton finds a
+        C compiler and Python's headers.
     hold: all training frames on the device, if they fit; see `reading.HeldFrames`.
     """
 
@@ -41,13 +48,15 @@ class Speed:
     def on(self, device: torch.device, ranks: Ranks) -> Speed:
         """Every None decided; `hold` stays open, since it depends on the frames."""
         gpu = device.type == "cuda"
-        settled = {
-            name: gpu if getattr(self, name) is None else getattr(self, name)
-            for name in ("autocast", "tf32", "benchmark", "fused")
+        able = {
+            "autocast": gpu and torch.cuda.is_bf16_supported(including_emulation=False),
+            "compile": gpu and ranks.size == 1 and compiles(),
         }
-        able = gpu and ranks.size == 1 and find_spec("triton") is not None  # Windows has no Triton
-        compile = able if self.compile is None else self.compile
-        return replace(self, **settled, compile=compile, hold=self.hold if gpu else bool(self.hold))
+        settled = {
+            name: able.get(name, gpu) if getattr(self, name) is None else getattr(self, name)
+            for name in ("autocast", "tf32", "benchmark", "fused", "compile")
+        }
+        return replace(self, **settled, hold=self.hold if gpu else bool(self.hold))
 
     def casting(self, device: torch.device) -> AbstractContextManager[Any]:
         """The context of the forward pass."""
@@ -78,6 +87,30 @@ class Speed:
             torch.backends.cudnn.allow_tf32 = convolutions
             for part in compiled:
                 part._compiled_call_impl = None  # type: ignore[assignment]
+            if compiled:  # another model's shapes would count against the same few
+                torch.compiler.reset()
+
+
+def gpus_there_are() -> int:
+    """GPUs that PyTorch can use; a driver too old for it shows some, and none of them works."""
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def compiles() -> bool:
+    """Whether Triton, which compiles for a GPU, has what it needs: itself (Windows has none), a C
+    compiler and Python's headers."""
+    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+    headers = Path(sysconfig.get_paths()["include"], "Python.h").is_file()
+    return find_spec("triton") is not None and bool(compiler) and headers
+
+
+def in_float32(do: Callable[[Tensor], Out], given: Tensor) -> Out:
+    """`do(given)`, outside of autocast if it is on: for what is small and has to be exact."""
+    kind = given.device.type
+    if not (torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)):
+        return do(given)
+    with torch.autocast(kind, enabled=False):
+        return do(given.float())
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from .model import W3AN
 from .presets import PRESETS
 from .run import LAST
 from .runlog import draw_curves
-from .speed import Speed
+from .speed import Speed, gpus_there_are
 from .train_plan import Plan, splits_of, workers_for
 from .training import train
 
@@ -51,14 +51,16 @@ def _train_arguments(parser: Parser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
     parser.add_argument("--evaluate-every", type=at_least(0), default=0, metavar="N",
                         help="epochs between evaluations (at the end alone)")  # fmt: skip
-    parser.add_argument("--save-every", type=at_least(1), default=1, metavar="N",
-                        help="epochs between checkpoints (1)")  # fmt: skip
+    parser.add_argument("--save-every", type=at_least(1), metavar="N",
+                        help="epochs between checkpoints (1, if they cost little)")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="try one step, say what all costs")
     parser.add_argument("--device", help="cpu, cuda or cuda:N (cuda if there is one)")
     parser.add_argument(
         "--workers", type=at_least(0), help="processes that read ahead (a core each but one, to 8)"
     )
-    parser.add_argument("--threads", type=at_least(1), default=2, help="CPU threads (2)")
+    parser.add_argument(
+        "--threads", type=at_least(1), help="CPU threads (2; beside a GPU one a core, to 8)"
+    )
     parser.add_argument("--tensorboard", action=argparse.BooleanOptionalAction, default=True)
     speed = parser.add_argument_group("speed (on with a GPU)")
     for field in fields(Speed):
@@ -79,18 +81,19 @@ def _train(
     epochs: int | None,
     resume: bool,
     evaluate_every: int,
-    save_every: int,
+    save_every: int | None,
     dry_run: bool,
     device: str | None,
     workers: int | None,
-    threads: int,
+    threads: int | None,
     tensorboard: bool,
     dataset: str,
     **options: Any,
 ) -> None:
-    torch.set_num_threads(threads)
-    speed = Speed(**{field.name: options.pop(field.name) for field in fields(Speed)})
     chosen = _device(device)
+    beside_gpu = workers_for(None, False) + 1
+    torch.set_num_threads(threads or (2 if chosen.type == "cpu" else beside_gpu))
+    speed = Speed(**{field.name: options.pop(field.name) for field in fields(Speed)})
     seed = options.pop("seed") or 0
     drawn = dataset == "synthped" and store is None
     scale = scale or ("small" if drawn else "paper")
@@ -115,7 +118,7 @@ def _train(
 
 def _device(asked: str | None) -> torch.device:
     """The device to train on, a GPU if none is named and there is one; ValueError without it."""
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    gpus = gpus_there_are()
     chosen = asked or ("cuda" if gpus else "cpu")
     if chosen.startswith("cuda") and not gpus:
         raise ValueError("there is no CUDA device here; leave --device out, or give cpu")

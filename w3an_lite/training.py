@@ -52,14 +52,15 @@ def train(
     speed: Speed | None = None,
     judge: Judge | None = None,
     evaluate_every: int = 0,
-    save_every: int = 1,
+    save_every: int | None = None,
     tensorboard: bool = False,
 ) -> list[Row]:
     """Train `model` in place on `tracklets`; returns the log, one row a step.
 
     out: folder for `log.csv` and `last.pt`, written every `save_every` epochs under a temporary
-        name and renamed; an earlier run's are never overwritten. resume: go on from `out/last.pt`;
-        on the CPU to the same weights, bit for bit.
+        name and renamed; left out, after each epoch, unless writing would take more than a
+        twentieth of the time. An earlier run's are never overwritten.
+    resume: go on from `out/last.pt`; on the CPU to the same weights, bit for bit.
     speed: what to switch on or off of `Speed`.
     judge: evaluates the model after every `evaluate_every` epochs and at the end; its scores go to
         `evaluations.csv`, the weights with the best mAP to `best.pt`. tensorboard: see `RunLog`.
@@ -100,6 +101,9 @@ def train(
     def due(epoch: int) -> bool:
         return epoch == recipe.epochs or bool(evaluate_every and not epoch % evaluate_every)
 
+    def worth_saving(epoch: int) -> bool:
+        return run.may_save() if save_every is None else epoch % save_every == 0
+
     with ExitStack() as stack:
         if ranks.first:
             run.log = RunLog(folder, tensorboard, len(run.rows))
@@ -139,7 +143,7 @@ def train(
                 frames = (bar.format_dict["rate"] or 0) * recipe.batch * model.clip_length
                 bar.set_postfix(loss=f"{run.rows[-1]['loss']:.3f}", frames=f"{frames:,.0f}/s")
             judging = judge if done and not asked and due(epoch + 1) else None
-            if asked or judging or (done and ((epoch + 1) % save_every == 0 or k + 1 == last)):
+            if asked or judging or (done and (k + 1 == last or worth_saving(epoch + 1))):
                 run.save(epoch + done, 0 if done else step + 1)
             if judging:
                 run.evaluate(judging, epoch + 1)

@@ -29,6 +29,7 @@ from .experiments import attend, fit_variant, search
 from .files import replacing
 from .presets import PRESETS, SMALL, Changes
 from .provenance import command, revision
+from .speed import gpus_there_are
 from .variants import without_groups
 
 CMC = 20
@@ -218,14 +219,14 @@ def _measure_here(trial: Trial, out: Path, setting: Setting) -> Measured:
 
 def where(turn: int = 0) -> str:
     """The device that job number `turn` runs on."""
-    gpus = torch.cuda.device_count()
+    gpus = gpus_there_are()
     return f"cuda:{turn % gpus}" if gpus else "cpu"
 
 
 def jobs_there_are(threads: int) -> int:
     """How many trials run well side by side here: one a GPU, or as many as the cores allow."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return torch.cuda.device_count() or max((cores or 1) // max(threads, 1), 1)
+    return gpus_there_are() or max((cores or 1) // max(threads, 1), 1)
 
 
 def summary(values: Sequence[float]) -> dict[str, Any]:

@@ -170,6 +170,7 @@ def main() -> None:
             run.step(run.recipe.guide_after, 0, 100, batch)
 
     def bare() -> None:
+        model.zero_grad(set_to_none=True)
         with speed.casting(device):
             cube = model.backbone(pixels)
         cube.sum().backward()

@@ -59,6 +59,7 @@ def test_without_arguments_nothing_happens(noise: Tensor) -> None:
 def test_a_crop_is_a_window_shared_by_the_clip(places: Tensor, pad: int, flip: float) -> None:
     frames, covered, _ = Augment(crop=(8, 5), pad=pad, flip=flip)(places, seeded())
     assert frames.shape == (6, 2, 3, 8, 5)
+    assert frames.is_contiguous()
     assert not covered.any()
     assert torch.equal(frames[:, :, 0, 0, 0], places[:, :, 0, 0, 0])  # no clip or frame swapped
     assert torch.equal(frames[:, 0, 1:], frames[:, 1, 1:])  # one window for both frames

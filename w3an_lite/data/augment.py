@@ -89,9 +89,8 @@ class Augment:
         x = (left[:, None] + torch.arange(columns, device=device)).clamp(0, width - 1)
         x = torch.where((chance[2] < self.flip)[:, None], x.flip(1), x)
         clip = torch.arange(batch, device=device)[:, None, None]
-        return frames.permute(0, 3, 4, 1, 2)[clip, y[:, :, None], x[:, None, :]].permute(
-            0, 3, 4, 1, 2
-        )
+        window = frames.permute(0, 3, 4, 1, 2)[clip, y[:, :, None], x[:, None, :]]
+        return window.permute(0, 3, 4, 1, 2).contiguous()  # while a pixel is one byte
 
 
 def recolour(frames: Tensor, most: float, generator: torch.Generator) -> Tensor:
