@@ -19,7 +19,8 @@ from w3an_lite.claims import (
     paired,
     verdict,
 )
-from w3an_lite.studies import STUDIES, WHOLE, lines_of
+from w3an_lite.studies import lines_of
+from w3an_lite.study_rows import STUDIES, WHOLE
 
 
 def study(rows: dict[str, list[float]], preset: str = "paper", **scores: float) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from w3an_lite.san import (
     attention_to_map,
     avoid_foreign,
     normalise_scores,
+    place_code,
     uniform_scores,
 )
 
@@ -88,6 +89,33 @@ def test_slots_ask_for_exactly_t_frames(cube: Tensor) -> None:
 def test_unknown_scores() -> None:
     with pytest.raises(ValueError, match="scores 'both' is not known; choose 'channel' or"):
         SpatialAttention(M, scores="both")
+
+
+def test_an_alpha_of_place_is_the_same_whatever_is_shown(cube: Tensor) -> None:
+    san = SpatialAttention(cube.shape[2], cube.shape[1], reads="place")
+    alpha = san(cube)
+    assert alpha.shape == cube.shape
+    torch.testing.assert_close(alpha.sum((-2, -1)), torch.ones(cube.shape[:3]))
+    assert torch.equal(san(torch.rand_like(cube)), alpha)
+    assert torch.equal(alpha[:1].expand_as(alpha), alpha)
+    assert alpha.std() > 0
+    assert len(SpatialAttention(cube.shape[2], None, reads="place")(cube)) == len(cube)
+    alpha.square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in san.parameters())
+    with pytest.raises(ValueError, match="reads 'depth' is not known; choose 'cube' or 'place'"):
+        SpatialAttention(4, 2, reads="depth")
+
+
+@pytest.mark.parametrize(
+    ("channels", "high", "wide"), [(6, 3, 2), (9, 3, 2), (4, 3, 2), (49, 7, 7)]
+)
+def test_a_code_of_place_can_make_every_map(channels: int, high: int, wide: int) -> None:
+    code = place_code(torch.rand(2, 3, channels, high, wide))
+    assert code.shape == (1, 3, channels, high, wide)
+    assert torch.equal(code[:, :1].expand_as(code), code)
+    assert torch.linalg.matrix_rank(code[0, 0].flatten(1)) == min(channels, high * wide)
+    assert code[0, 0, 0].std() == 0  # the first says nothing of the place
+    assert (code[0, 0, high * wide :] == 0).all()
 
 
 def test_consistency_by_hand() -> None:

@@ -13,7 +13,8 @@ from w3an_lite import studies
 from w3an_lite.data.synthetic import synthped
 from w3an_lite.data.writers import write_layout
 from w3an_lite.presets import SMALL
-from w3an_lite.studies import STUDIES, WHOLE, lines_of, read_study, run_study, scores
+from w3an_lite.studies import lines_of, read_study, run_study, scores
+from w3an_lite.study_rows import STUDIES, WHOLE
 from w3an_lite.trials import Setting, Trial
 
 BASE = {
@@ -26,23 +27,24 @@ TINY = Setting(8, 4, epochs=1, base=BASE)
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_study_has_its_rows(name: str) -> None:
     count = {
-        "table5": 7,
+        "table5": 8,
         "repairs": 21,
-        "alone": 20,
+        "alone": 22,
+        "looking": 5,
         "groups": 8,
         "graph": 11,
         "weights": 21,
         "readings": 23,
         "baselines": 4,
     }
-    assert len(lines_of("table5", ["paper"])) == 8  # in which maps guide α
+    assert len(lines_of("table5", ["paper"])) == 9  # in which maps guide α
     assert len(lines_of("readings", ["paper"])) == 22
     assert len(lines_of("readings", ["mean_pool"])) == 11  # no α to guide, no graph to read
     lines = lines_of(name, ["repaired"], range(2))
     assert len(lines) == 2 * count[name]
     assert [line.trial.seed for line in lines] == sorted(line.trial.seed for line in lines)
     assert lines[0].variant == WHOLE
-    assert lines[0].trial.name == "repaired"
+    assert lines[0].trial.name == "repaired" + ", off centre" * (name == "looking")
     by_name = {(line.trial.name, line.trial.seed): line.trial for line in lines}
     assert all(by_name[line.trial.name, line.trial.seed] == line.trial for line in lines)
 
@@ -62,6 +64,8 @@ def test_trials_are_shared() -> None:
     alike = "mean pooling trained alike"
     assert trial("repairs", alike) == trial("baselines", alike) == "mean_pool-trained alike"
     assert trial("baselines", "mean pooling") == "mean_pool"
+    assert trial("looking", "WAN") == "repaired-WAN, off centre"
+    assert trial("looking", "paper with four repairs") == "paper-with four repairs, off centre"
 
 
 def test_a_study_leaves_its_table(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from w3an_lite.variants import (
     GAMMAS,
     LAYERS,
     NEIGHBOURS,
+    PLACE_ALONE,
     TABLE5,
     WITHOUT,
     baselines,
@@ -27,7 +28,8 @@ from w3an_lite.variants import (
     without_groups,
 )
 
-ALL = {**TABLE5, **NEIGHBOURS, **LAYERS, **WITHOUT, **weights("paper"), **baselines(ALIKE)}
+ROWS = {**TABLE5, **PLACE_ALONE}
+ALL = {**ROWS, **NEIGHBOURS, **LAYERS, **WITHOUT, **weights("paper"), **baselines(ALIKE)}
 
 
 @pytest.mark.parametrize("changes", ALL.values(), ids=ALL)
@@ -39,12 +41,12 @@ def test_every_argument_exists(changes: Changes) -> None:
 
 
 @pytest.mark.parametrize("preset", ["paper", "repaired"])
-@pytest.mark.parametrize("row", TABLE5)
+@pytest.mark.parametrize("row", ROWS)
 def test_a_row_of_table_5_trains_all_it_has(
     tiny: Callable[..., W3AN], preset: str, row: str
 ) -> None:
     """Every weight that is left learns, and the embedding is not that of the whole network."""
-    changes = TABLE5[row]
+    changes = ROWS[row]
     model = tiny(preset, **changes.get("model", {}))
     objective = Objective.preset(preset, **changes.get("objective", {}))
     clips, identity = torch.rand(4, 3, 3, 32, 16), torch.tensor([0, 0, 1, 1])
@@ -67,9 +69,12 @@ def test_a_row_of_table_5_trains_all_it_has(
 
 def test_the_rows_take_away_what_they_name(tiny: Callable[..., W3AN]) -> None:
     def build(row: str) -> W3AN:
-        return tiny("repaired", **TABLE5[row].get("model", {})).eval()
+        return tiny("repaired", **ROWS[row].get("model", {})).eval()
 
     clips = torch.rand(2, 3, 3, 32, 16)
+    blind = build("place-alone")
+    assert torch.equal(blind(clips).alpha, blind(clips.flip(-1)).alpha)
+    assert blind(clips).alpha[0].std() > 0
     assert build("WAN")(clips).alpha.std() == 0
     assert build("W2AN")(clips).beta.abs().max() == 0
     assert build("W3WAN")(clips).neighbours.abs().max() == 0

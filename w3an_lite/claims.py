@@ -19,7 +19,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from scipy import stats
 
-from .studies import WHOLE, scores
+from .studies import scores
+from .study_rows import WHOLE
 from .variants import LAYERS, NEIGHBOURS, WITHOUT
 
 HOLDS, DOES_NOT, CANNOT_TELL = "holds", "does not", "cannot tell"
@@ -164,7 +165,7 @@ CLAIMS = (
         _above("alpha_inside", "person_area"),
     ),
     Claim(
-        "spatial attention finds the person where a map that cannot look does not",
+        "spatial attention finds the person where one that cannot look does not",
         "share of α on the person",
         "table5",
         _beyond("place-alone", "alpha_inside"),
@@ -211,6 +212,14 @@ CLAIMS = (
         "table5",
         _beats(WHOLE, "AP-W3AN", "AL-W3AN"),
     ),
+    Claim(
+        "off centre, spatial attention finds the person where one that cannot look does not",
+        "share of α on the person",
+        "looking",
+        _beyond("place-alone", "alpha_inside"),
+    ),
+    Claim("off centre, spatial attention helps", "mAP", "looking", _beats(WHOLE, "WAN")),
+    Claim("off centre, looking helps", "mAP", "looking", _beats(WHOLE, "place-alone")),
     Claim("K = 4 is the best of 1 to 5", "mAP", "graph", _beats("K4", *_but(NEIGHBOURS, "K4"))),
     Claim(
         "two layers are the best of 1 to 5",

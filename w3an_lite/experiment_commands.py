@@ -11,7 +11,8 @@ from .data_arguments import at_least, check_out, given_options
 from .demo import demo, table
 from .presets import PRESETS, SMALL, STUDY, Changes
 from .report import format_study, write_report
-from .studies import STUDIES, run_study
+from .studies import run_study
+from .study_rows import STUDIES
 from .trials import Setting, jobs_there_are
 
 Parser = argparse.ArgumentParser

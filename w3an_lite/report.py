@@ -14,7 +14,8 @@ from . import printed
 from .claims import audit_claims, interval, paired
 from .files import replacing
 from .plots import bars_with_error, cmc_curves, save
-from .studies import STUDIES, WHOLE, read_study, scores
+from .studies import read_study, scores
+from .study_rows import STUDIES, WHOLE
 from .trials import summary
 from .worth import MEASURES, format_readings, format_repairs, points, rows_of, table_line
 

@@ -23,6 +23,7 @@ import torch
 from tqdm.auto import tqdm
 
 from .data.datasets import load_dataset
+from .data.off_centre import off_centre
 from .data.synthetic import synthped
 from .data.tracklet import Split
 from .experiments import attend, fit_variant, search
@@ -142,6 +143,8 @@ def measure(trial: Trial, out: Path, setting: Setting, device: str = "cpu") -> M
         (folder / "last.pt").unlink(missing_ok=True)
         _write(asked, begun)
     changes = {part: dict(values) for part, values in trial.changes.items()}
+    if most := changes.pop("crops", {}).get("off_centre"):
+        split = off_centre(split, (most[0], most[1]), trial.seed)
     train = split.train
     if left_out := changes.pop("labels", {}).get("without"):
         train = without_groups(train, left_out)

@@ -48,6 +48,9 @@ PLACE_ALONE: dict[str, Changes] = {"place-alone": {"model": {"alpha_of": "place"
 """A control of ours beside Table 5: with the same losses an α that is the same for every clip. It
 can know where people stand in a crop, and cannot look."""
 
+OFF_CENTRE: Changes = {"crops": {"off_centre": [0.125, 0.25]}}
+"""Crops moved by up to these shares of height and width, in training and test."""
+
 NEIGHBOURS: dict[str, Changes] = {
     f"K{k}": {"model": {"clip_length": 10, "neighbours": k}} for k in range(1, 6)
 }

@@ -11,7 +11,7 @@ import numpy as np
 from .ablation import LEFT_OUT
 from .claims import Interval, interval, paired
 from .readings import EQ8, GUIDED, READINGS
-from .studies import WHOLE
+from .study_rows import WHOLE
 
 MEASURES = {
     "rank1": "rank-1",
