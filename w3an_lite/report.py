@@ -17,7 +17,15 @@ from .plots import bars_with_error, cmc_curves, save
 from .studies import read_study, scores
 from .study_rows import STUDIES, WHOLE
 from .trials import summary
-from .worth import MEASURES, format_readings, format_repairs, points, rows_of, table_line
+from .worth import (
+    MEASURES,
+    beside,
+    format_readings,
+    format_repairs,
+    points,
+    rows_of,
+    table_line,
+)
 
 
 def format_study(content: dict[str, Any]) -> str:
@@ -26,21 +34,21 @@ def format_study(content: dict[str, Any]) -> str:
     The last measured column is the difference of mAP from the whole network, in points, with its
     95% interval, paired by seed. What the paper printed stands apart, and says so.
     """
-    beside = printed.TABLE5_MARS if content["study"] == "table5" else {}
+    mars = printed.TABLE5_MARS if content["study"] == "table5" else {}
     parts = []
     for preset, variants in rows_of(content).items():
         known = [m for m in MEASURES if any(scores(content, preset, v, m) for v in variants)]
         head = [f"`{preset}`", "seeds", *(MEASURES[m] for m in known), "mAP points from W3AN"]
-        head += [f"rank-1 / mAP on MARS, *{printed.SOURCE}*"] * bool(beside)
+        head += [f"rank-1 / mAP on MARS, *{printed.SOURCE}*"] * bool(mars)
         lines = [table_line(head), "|---" * len(head) + "|"]
         for variant in variants:
             seeds = len(scores(content, preset, variant, "mAP"))
             cells = [variant, str(seeds)]
             cells += [_mean(list(scores(content, preset, variant, m).values())) for m in known]
-            worth = interval(paired(content, preset, variant, WHOLE))
+            worth = interval(paired(content, preset, variant, beside(variant)))
             cells.append("–" if variant == WHOLE else points(worth))
-            if beside:
-                row = beside.get(variant)
+            if mars:
+                row = mars.get(variant)
                 cells.append(f"{row['rank1']:.1f} / {row['mAP']:.1f} %" if row else "–")
             lines.append(table_line(cells))
         parts.append("\n".join(lines))
@@ -52,7 +60,14 @@ def format_claims(studies: Mapping[str, dict[str, Any]]) -> str:
     findings = audit_claims(studies)
     if not findings:
         return ""
-    head = ["claim", "measure", "preset", "seeds", "weakest difference, 95% interval", "verdict"]
+    head = [
+        "claim",
+        "measure",
+        "preset",
+        "seeds",
+        "difference of the lowest lower end, 95% interval",
+        "verdict",
+    ]
     lines = [table_line(head), "|---" * len(head) + "|"]
     for found in findings:
         against = f" ({found.weakest})" if found.weakest.startswith("against") else ""
@@ -63,19 +78,24 @@ def format_claims(studies: Mapping[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def pictures(content: dict[str, Any]) -> dict[str, tuple[Figure, str]]:
-    """Figures of a study by file name, each with a sentence that says what is drawn."""
+def pictures(content: dict[str, Any], which: str = "") -> dict[str, tuple[Figure, str]]:
+    """Figures of a study by file name, each with a sentence that says what is drawn.
+
+    which: of several results of one study, as "short"; it goes into the titles.
+    """
+    also = f", {which}" if which else ""
     out: dict[str, tuple[Figure, str]] = {}
     name = content["study"]
     for preset, variants in rows_of(content).items():
         if name == "baselines":
             curves = {v: _curve(content, preset, v) for v in variants}
             curves = {preset if v == WHOLE else v: curve for v, curve in curves.items()}
-            says = f"CMC curves of {preset} and of mean pooling, mean over the seeds."
-            out[f"{name}-{preset}.png"] = cmc_curves(curves, "people found again"), says
+            says = f"CMC curves of {preset} and of mean pooling{also}, mean over the seeds."
+            figure = cmc_curves(curves, f"people found again, {preset}{also}")
+            out[f"{name}-{preset}.png"] = figure, says
             continue
         others = [v for v in variants if v != WHOLE]
-        found = [interval(paired(content, preset, v, WHOLE)) for v in others]
+        found = [interval(paired(content, preset, v, beside(v))) for v in others]
         if not others:
             continue
         half = [100 * (f.high - f.mean) if np.isfinite(f.high) else 0.0 for f in found]
@@ -83,12 +103,17 @@ def pictures(content: dict[str, Any]) -> dict[str, tuple[Figure, str]]:
             others,
             [100 * f.mean for f in found],
             half,
-            title=f"{STUDIES[name].about}, {preset}",
-            label="points of mAP from W3AN; line: 95% interval",
+            title=f"{STUDIES[name].about}, {preset}{also}",
+            label=f"points of mAP from {_against(others)}; line, and ±: 95% interval",
         )
-        says = f"Each row of the table of {preset}: points of mAP it is above or below W3AN."
+        says = f"{STUDIES[name].about}, {preset}{also}: points of mAP above or below W3AN."
         out[f"{name}-{preset}.png"] = figure, says
     return out
+
+
+def _against(variants: Sequence[str]) -> str:
+    others = any(beside(v) != WHOLE for v in variants)
+    return f"{WHOLE} (rows that begin with Eq. 8: from Eq. 8)" if others else WHOLE
 
 
 def gather(results: Sequence[str | Path]) -> list[dict[str, dict[str, Any]]]:
@@ -171,7 +196,8 @@ def write_report(
         for name, content in studies.items():
             text += ["", f"## {STUDIES[name].about}{also}", "", format_study(content)]
             text += ["", _NOTES[name]] if name in _NOTES else []
-            for file, (figure, says) in pictures(content).items():
+            which = told(content) if len(groups) > 1 else ""
+            for file, (figure, says) in pictures(content, which.rpartition(", ")[2]).items():
                 path = folder / file.replace(".png", f"{mark}.png")
                 save(figure, path)
                 written.append(path)
@@ -213,8 +239,12 @@ _READINGS = (
 _NOTES = {
     "graph": "At the small sizes the rows of K see clips of ten frames, and W3AN of six: they are "
     "to be compared with each other.",
-    "readings": "In `repaired`, which has no Eq. 8, it is put back for the last rows: they are to "
-    "be compared with the row *Eq. 8*.",
+    "looking": "All rows here see the moved crops; W3AN of other tables does not. The last two "
+    "begin at `paper`.",
+    "readings": "In `repaired`, which has no Eq. 8, it is put back for the last rows: their points "
+    "are from the row *Eq. 8*.",
+    "table5": "*place-alone* is a control of ours: with the same losses an α that is the same for "
+    "every clip, and cannot look.",
 }
 """What a reader of a study's table has to know."""
 

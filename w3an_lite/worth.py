@@ -97,6 +97,11 @@ def rows_of(content: dict[str, Any]) -> dict[str, list[str]]:
     return out
 
 
+def beside(variant: str) -> str:
+    """The row that a row of a study is compared with: `WHOLE`, or `EQ8` where it is put back."""
+    return EQ8 if variant.startswith(f"{EQ8}, ") else WHOLE
+
+
 def table_line(cells: Sequence[str]) -> str:
     """One line of a Markdown table."""
     return "| " + " | ".join(cells) + " |"
