@@ -128,7 +128,7 @@ def measure(trial: Trial, out: Path, setting: Setting, device: str = "cpu") -> M
     """Train, search and audit one trial in `out/NAME-SEED`, or read what is there already.
 
     The folder keeps `result.json` and `model.pt`. A trial that was interrupted goes on from its
-    last epoch; one of other settings is done anew.
+    last epoch; one of other settings is cleared away and done anew.
     """
     folder = out / f"{trial.name}-{trial.seed}"
     begun, asked = folder / "begun.json", asked_of(trial, setting, device)
