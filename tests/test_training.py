@@ -631,6 +631,8 @@ def test_a_checkpoint_that_lacks_a_part_names_it(
     [
         {"rows": {}},
         {"generators": {}},
+        {"evaluations": [{"epoch": 1}]},
+        {"evaluations": [3]},
         {"optimiser": {}},
         {"optimiser": {"state": {}, "param_groups": []}},
         {"generators": {"torch": 3, "cuda": [], "numpy": [], "python": []}},
@@ -641,7 +643,7 @@ def test_a_damaged_part_of_a_checkpoint_is_one_sentence(
     tiny: Build, crowd: Crowd, stopped: Path, change: dict[str, Any]
 ) -> None:
     save_plain({**load_plain(stopped / "last.pt"), **change}, stopped / "last.pt")
-    with pytest.raises(ValueError, match=r"last\.pt is damaged .*begin anew in another folder"):
+    with pytest.raises(ValueError, match=r"last\.pt is damaged.*begin anew in another folder"):
         go(tiny(identities=8), crowd(8), None, QUICK, stopped, resume=True)
 
 

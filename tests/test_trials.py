@@ -11,6 +11,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+import numpy as np
 import pytest
 
 from w3an_lite import trials
@@ -227,3 +228,8 @@ def test_a_set_that_is_not_there_begins_no_trial(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nowhere is missing"):
         measure(Trial("paper", "paper", 0), tmp_path, setting)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_of_numpy_are_numbers_in_json() -> None:
+    content = {"a": np.int64(3), "b": (np.float32(0.5), np.float64("nan")), "c": np.arange(2)}
+    assert trials.plain(content) == {"a": 3, "b": [0.5, None], "c": [0, 1]}

@@ -54,6 +54,11 @@ def read_checkpoint(path: Path, settings: Mapping[str, Mapping[str, Any]]) -> di
                 f"{path} is damaged: its {part!r} is {what}, not {kind.__name__}; begin anew in "
                 "another folder"
             )
+    if not all(isinstance(s, dict) and {"epoch", "mAP"} <= s.keys()
+               for s in checkpoint["evaluations"]):  # fmt: skip
+        raise ValueError(
+            f"{path} is damaged: an evaluation has no epoch or no mAP; begin anew in another folder"
+        )
     for group, wanted in settings.items():
         before = groups.get(group, wanted)  # earlier ones kept nothing of the data
         for name, value in wanted.items():

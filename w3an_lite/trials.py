@@ -28,7 +28,7 @@ from .data.splits import check_answerable
 from .data.synthetic import synthped
 from .data.tracklet import Split
 from .experiments import attend, fit_variant, search
-from .files import replacing
+from .files import as_plain, replacing
 from .presets import PRESETS, SMALL, Changes
 from .provenance import command, revision
 from .run_record import PARTS
@@ -269,6 +269,7 @@ def summary(values: Sequence[float]) -> dict[str, Any]:
 
 def plain(content: Any) -> Any:
     """As JSON holds it: a class by its name, nan as null."""
+    content = as_plain(content)
     if isinstance(content, dict):
         return {str(k): plain(v) for k, v in content.items()}
     if isinstance(content, (list, tuple)):
