@@ -242,6 +242,17 @@ def test_help_has_an_example(run: Run) -> None:
         ("protocols --dataset synthped FEW --model NONE", "NONE does not exist"),
         ("protocols --dataset synthped FEW --out FILE/x.csv", "cannot be written"),
         ("protocols --dataset synthped --test-identities 0 --identities 2", "has no queries"),
+        ("protocols --dataset synthped FEW --labels FILE --out FILE", "FILE, which is read"),
+        ("protocols --dataset synthped FEW --model FILE --out FILE", "FILE, which is read"),
+        ("protocols --dataset synthped FEW --splits FILE --out DIR/../file", "FILE, which is read"),
+        (
+            "attributes --source synthped --target NONE --labels FILE --out FILE",
+            "FILE would be written over FILE, which is read; give another place",
+        ),
+        (
+            "attributes --source NONE --target synthped --seed 9223372036854775808 --out OUT",
+            "--seed: 9223372036854775808 is too large; 9223372036854775807 is the most",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(

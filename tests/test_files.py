@@ -7,6 +7,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -57,6 +58,22 @@ def test_plain_values_come_back_as_they_went(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "deep" / "er").iterdir()] == ["x.pt"]
 
 
+def test_values_of_numpy_are_written_as_plain_ones(tmp_path: Path) -> None:
+    net = nn.BatchNorm1d(2)
+    content = {
+        "config": {"identities": np.int64(8), "size": (np.int32(64), 32), np.str_("share"): 1.5},
+        "scores": [np.mean([1.0, 2.0]), np.bool_(True), np.arange(3), {"deep": (np.float32(0.5),)}],
+        "state": net.state_dict(),
+    }
+    save_plain(content, tmp_path / "x.pt")
+    back = load_plain(tmp_path / "x.pt")
+    assert back["config"] == {"identities": 8, "size": (64, 32), "share": 1.5}
+    assert back["scores"] == [1.5, True, [0, 1, 2], {"deep": (0.5,)}]
+    assert type(back["config"]["identities"]) is int
+    assert isinstance(content["config"]["identities"], np.int64)  # what was given stays
+    assert back["state"]._metadata == net.state_dict()._metadata
+
+
 def test_damaged_missing_and_odd_files(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.pt does not exist"):
         load_plain(tmp_path / "none.pt")
@@ -65,7 +82,7 @@ def test_damaged_missing_and_odd_files(tmp_path: Path) -> None:
     save_plain({"a": torch.randn(1000)}, tmp_path / "half.pt")
     whole = (tmp_path / "half.pt").read_bytes()
     (tmp_path / "half.pt").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"half\.pt cannot be read.*damaged"):
+    with pytest.raises(ValueError, match=r"half\.pt cannot be read.*damaged, cut short"):
         load_plain(tmp_path / "half.pt")
     (tmp_path / "empty.pt").touch()
     with pytest.raises(ValueError, match=r"empty\.pt cannot be read"):

@@ -321,3 +321,58 @@ def test_every_command_shows_an_example(capsys: pytest.CaptureFixture[str]) -> N
             main([command, "--help"])
         assert stop.value.code == 0
         assert f"example: python -m w3an_lite {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError("Unable to allocate 8.00 TiB"), "more memory than there is (Unable to alloc"),
+        (MemoryError(), "more memory than there is (no more is said); ask for less"),
+        (
+            torch.OutOfMemoryError("CUDA out of memory.\nTried"),
+            "than there is (CUDA out of memory.)",
+        ),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "more memory than there is"),
+        (OverflowError("int too big to convert"), "a number is too large (int too big to convert)"),
+    ],
+    ids=str,
+)
+def test_what_is_too_large_is_one_sentence(
+    error: Exception,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("w3an_lite.experiment_commands.demo", fail)
+    assert main(["demo", "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("error: ")
+    assert words in said
+    assert "\n" not in said
+
+
+def test_another_error_of_the_program_is_not_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr("w3an_lite.experiment_commands.demo", fail)
+    with pytest.raises(RuntimeError, match="of ours"):
+        main(["demo", "--out", str(tmp_path / "out")])
+
+
+@pytest.mark.parametrize("given", ["folder", "file"])
+def test_a_report_is_not_written_over_a_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    result = tmp_path / "table5.json"
+    result.write_text("{}")
+    results = {"folder": tmp_path, "file": result}[given]
+    assert main(["report", "--results", str(results), "--out", str(result)]) == 2
+    assert f"{result} would be written over {result}, which is read" in capsys.readouterr().err
+    assert result.read_text() == "{}"

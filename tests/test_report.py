@@ -148,3 +148,24 @@ def test_results_that_are_not_there_or_twice(tmp_path: Path) -> None:
         gather([tmp_path / "a.json", tmp_path / "b.json"])
     with pytest.raises(OSError, match=r"c\.json cannot be read .*give what `experiment` wrote"):
         gather([tmp_path / "c.json"])
+
+
+@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("left", ["others", "one other", "nothing"])
+def test_a_result_without_the_whole_network_is_reported(
+    tmp_path: Path, name: str, left: str
+) -> None:
+    content = result(name, 2)
+    others = [row for row in content["rows"] if row["variant"] != "W3AN"]
+    content["rows"] = {"others": others, "one other": others[-1:], "nothing": []}[left]
+    (tmp_path / "x.json").write_text(json.dumps(content), encoding="utf-8")
+    text = write_report([tmp_path / "x.json"], tmp_path / "R.md")[0].read_text(encoding="utf-8")
+    assert all(row["variant"] in text for row in content["rows"])
+
+
+def test_settings_that_say_nothing_of_the_people_stand_apart(tmp_path: Path) -> None:
+    for name, setting in (("a", {}), ("b", {"epochs": 30})):
+        content = {**result("table5", 1), "setting": setting}
+        (tmp_path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    page = write_report([tmp_path / "a.json", tmp_path / "b.json"], tmp_path / "R.md")[0]
+    assert "# 2. ? drawn people to learn from, ? to find, 30 epochs" in page.read_text("utf-8")

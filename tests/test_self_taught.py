@@ -144,3 +144,15 @@ def test_lessons_of_nothing_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match="at least 1 step of 2 people, twice"):
         self_taught(tiny(), film, **wrong)
+
+
+@pytest.mark.parametrize(("steps", "lr"), [(1, 1e30), (20, 1e30), (20, 1e6)])
+def test_a_rate_that_is_too_high_is_named(
+    tiny: Build, film: list[Tracklet], steps: int, lr: float
+) -> None:
+    with pytest.raises(FloatingPointError, match=r"not finite at step .* learning rate 1e\+"):
+        self_taught(tiny("repaired").eval(), film, steps=steps, lr=lr)
+
+
+def test_the_largest_seed_teaches_too(tiny: Build, film: list[Tracklet]) -> None:
+    assert not self_taught(tiny("repaired").eval(), film, steps=1, seed=2**63 - 1).training

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -156,3 +157,30 @@ def test_what_does_not_exist_is_named(tmp_path: Path) -> None:
         (tmp_path / "x.json").write_text(text, encoding="utf-8")
         with pytest.raises(ValueError, match=r"x\.json is no result of an experiment"):
             read_study(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"row": {name: value}} for name, value in [
+            ("mAP", "0.5"), ("mAP", True), ("rank1", []), ("seed", [0]), ("seed", "0"),
+            ("variant", 3), ("preset", ["paper"]), ("alpha_inside", "much"), ("cmc", None),
+            ("cmc", []), ("cmc", ["x"]), ("trial", 3),
+        ]),
+        *({"file": {name: value}} for name, value in [
+            ("command", 3), ("revision", None), ("setting", []), ("rows", {}), ("study", []),
+            ("setting", {"base": []}), ("setting", {"base": {"model": 3}}),
+        ]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_value_of_another_kind_is_no_result(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    row = {"variant": WHOLE, "preset": "paper", "seed": 0, "mAP": 0.5, "rank1": None, "cmc": [0.5]}
+    file = {"study": "table5", "setting": {}, "command": "c", "revision": "r", "rows": [row]}
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(file), encoding="utf-8")
+    assert read_study(path)["rows"][0]["mAP"] == 0.5
+    file["rows"] = [{**row, **wrong.get("row", {})}]
+    path.write_text(json.dumps({**file, **wrong.get("file", {})}), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"x\.json is no result of an experiment"):
+        read_study(path)

@@ -218,6 +218,9 @@ def test_a_dry_run_says_what_it_costs_and_writes_nothing(run: Run, tmp_path: Pat
         (("--device", "meta"), "device is 'meta'; give cpu, cuda or cuda:N"),
         (("--resume",), "last.pt does not exist"),
         (("--weights", "nowhere.pt"), "nowhere.pt does not exist"),
+        (("--weights", "imagenet"), "at the small scale give stills, none, or the path of a .pt"),
+        (("--scale", "paper", "--weights", "stills"), "at the paper scale give imagenet, none, or"),
+        (("--seed", str(2**63)), f"--seed: {2**63} is too large; {2**63 - 1} is the most"),
         (("--identities", "5"), "5 people to train on, a batch needs 8"),
         (("--cameras", "1"), "none of the 2 queries is in the gallery under another camera"),
     ],
@@ -229,13 +232,96 @@ def test_mistakes(
 ) -> None:
     if torch.cuda.is_available() and "cuda" in more:
         pytest.skip("there is a CUDA device here")
-    if "--resume" in more and dry:
-        pytest.skip("a dry run reads no checkpoint")
     people = () if "--dataset" in more else DRAWN
     status, _, error = run("train", *people, *QUICK, "--out", tmp_path / "out", *more, *dry)
     assert status == 2
     assert "error: " in error
     assert message in error
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("part", ["model.pt", "result.json", "log.csv", "best.pt"])
+def test_a_finished_run_is_not_trained_over(run: Run, tmp_path: Path, part: str) -> None:
+    """Not even when its last.pt was removed, as one does to save space."""
+    (tmp_path / part).write_text("of months")
+    for dry in ((), ("--dry-run",)):
+        status, _, error = run("train", *DRAWN, *QUICK, "--out", tmp_path, *dry)
+        assert (status, f"{part} is of an earlier run: move it away" in error) == (2, True)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [(part, "of months")]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_damaged_result_is_named_and_measured_again(run: Run, tmp_path: Path) -> None:
+    train = ("train", *DRAWN, *QUICK, "--out", tmp_path / "out")
+    assert run(*train)[0] == 0
+    result = tmp_path / "out" / "result.json"
+    whole = json.loads(result.read_text())
+    texts = ["", "{", "{}", "[]", "null", "3", json.dumps({"asked": whole["asked"]}),
+             json.dumps({**whole, "mAP": None}), json.dumps({**whole, "asked": []})]  # fmt: skip
+    for text in texts:
+        result.write_text(text)
+        for dry in ((), ("--dry-run",)):
+            status, _, error = run(*train, "--resume", *dry)
+            assert (status, "result.json is damaged (" in error) == (2, True), text
+            assert "remove it, and --resume measures the model again" in error
+    result.unlink()
+    status, _, error = run(*train, "--resume")
+    assert status == 0, error
+    assert json.loads(result.read_text()) == whole
+
+
+@pytest.mark.parametrize("content", ["epoch,loss\n0,much\n", "loss\n1\n", "epoch\n"])
+def test_a_stray_log_hides_no_error(
+    run: Run, tmp_path: Path, content: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing was trained, so nothing is drawn, and what is said is why."""
+    train = ("train", *DRAWN, *QUICK, "--out", tmp_path / "out")
+    assert run(*train)[0] == 0
+    drawn_at = (tmp_path / "out" / "curves.png").stat().st_mtime_ns
+    (tmp_path / "out" / "log.csv").write_text(content)
+    status, _, error = run(*train, "--resume", "--epochs", "2")
+    assert (status, "is of another run: recipe epochs was 1, now 2" in error) == (2, True)
+    assert (tmp_path / "out" / "curves.png").stat().st_mtime_ns == drawn_at
+    assert "no curves" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [OSError, ValueError, KeyError])
+def test_curves_that_cannot_be_drawn_are_a_warning(
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: type[Exception],
+) -> None:
+    def fail(*_: object) -> None:
+        raise error("no ink")
+
+    monkeypatch.setattr("w3an_lite.train_command.draw_curves", fail)
+    assert run("train", *DRAWN, *QUICK, "--out", tmp_path / "out")[0] == 0
+    assert "no curves were drawn (" in caplog.text
+    assert "no ink" in caplog.text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_all_splits_are_looked_at_before_the_first(run: Run, tmp_path: Path) -> None:
+    """A run of another seed in one of ten folders, and a split of people who are not there."""
+    root, out = tmp_path / "prid", tmp_path / "runs"
+    train = drawn(run, "prid2011", root)
+    assert run(*train, "--out", out, "--split", 2, "--seed", 5)[0] == 0
+    for more, words in ((("--resume",), "is of another run: recipe seed was 5, now 0"),
+                        ((), "last.pt is of an earlier run")):  # fmt: skip
+        for dry in ((), ("--dry-run",)):
+            status, _, error = run(*train, "--out", out, *more, *dry)
+            assert (status, str(out / "split-2" / "last.pt") in error) == (2, True), error
+            assert words in error
+    (given,) = root.rglob("*.json")
+    splits = json.loads(given.read_text())
+    splits[3]["test"][0] = "person_9999"
+    (tmp_path / "splits.json").write_text(json.dumps(splits))
+    status, _, error = run(*train, "--splits", tmp_path / "splits.json", "--out", tmp_path / "new")
+    assert (status, "split 3" in error or "split-3" in error) == (2, True), error
+    assert not (tmp_path / "new").exists()
+    assert sorted(p.name for p in out.iterdir()) == ["split-2", "splits.csv"]
 
 
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["train", "dry"])

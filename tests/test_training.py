@@ -127,10 +127,29 @@ def test_cosine_and_warm_up() -> None:
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"schedule": "poly"}, "schedule 'poly' is not known"), ({"epochs": 0}, "epochs 0"),
-     ({"frames": "some"}, "frames 'some' is not known"),
-     ({"lr": 0.0}, "lr 0"), ({"lr": float("nan")}, "lr nan")],
-)  # fmt: skip
+    [
+        ({"schedule": "poly"}, "schedule 'poly' is not known"),
+        ({"frames": "some"}, "frames 'some' is not known"),
+        ({"epochs": 0}, "epochs is 0; give a whole number of at least 1"),
+        ({"epochs": 1.5}, r"epochs is 1\.5; give a whole number of at least 1"),
+        ({"batch": 0}, "batch is 0; give a whole number of at least 1"),
+        ({"step_every": 0}, "step_every is 0; give a whole number of at least 1"),
+        ({"seed": -1}, "seed is -1; give a whole number of at least 0"),
+        ({"workers": -1}, "workers is -1; give a whole number of at least 0"),
+        ({"lr": 0.0}, r"lr is 0\.0; give a number above 0"),
+        ({"lr": math.nan}, "lr is nan; give a number above 0"),
+        ({"warmup": math.nan}, "warmup is nan; give a number of at least 0"),
+        ({"warmup": -1}, "warmup is -1; give a number of at least 0"),
+        ({"last": -5}, "last is -5; give a number of at least 0"),
+        ({"crop": (0, 0)}, r"crop is \(0, 0\); give \(H, W\), two whole numbers of at least 1"),
+        ({"crop": (-5, 8)}, r"crop is \(-5, 8\); give \(H, W\)"),
+        ({"crop": 32}, r"crop is 32; give \(H, W\)"),
+        ({"load_size": (0, 0)}, r"load_size is \(0, 0\); give \(H, W\)"),
+        ({"load_size": (8.0, 4)}, r"load_size is \(8\.0, 4\); give \(H, W\)"),
+        ({"flip": 2}, "flip is 2; it is a chance, from 0 to 1"),
+        ({"paste": "much"}, "paste is 'much'; it is a chance, from 0 to 1"),
+    ],
+)
 def test_recipes_that_cannot_be(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Recipe(**change)
@@ -457,6 +476,92 @@ def test_attributes_of_ones_own_of_which_some_are_unknown(tiny: Build, crowd: Cr
         assert all(math.isfinite(row["loss"]) for row in rows)
 
 
+@pytest.mark.parametrize("identity", [0, -1])
+def test_nobody_is_trained_on_by_name(tiny: Build, crowd: Crowd, identity: int) -> None:
+    people = [dataclasses.replace(t, identity=t.identity - 10 or identity) for t in crowd(8)]
+    with pytest.raises(DataError, match=f"p0k0 has the identity {identity}, which is of nobody"):
+        go(tiny(identities=8), people, None, QUICK)
+
+
+@pytest.mark.parametrize("what", [{"evaluate_every": -1}, {"save_every": 0}, {"save_every": -2}])
+def test_numbers_of_epochs_that_cannot_be(
+    tiny: Build, crowd: Crowd, tmp_path: Path, what: dict[str, int]
+) -> None:
+    ((name, value),) = what.items()
+    with pytest.raises(ValueError, match=f"{name} (is )?{value}"):
+        go(tiny(identities=8), crowd(8), None, QUICK, tmp_path, **what)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"mAP": 0.5, "rank1": 0.5}, "no 'protocol'; it owes protocol, mAP, rank1"),
+        ({"protocol": "p", "mAP": 0.5}, "no 'rank1'"),
+        ({"protocol": "p", "mAP": "good", "rank1": 0.5}, "mAP 'good'; it owes a number"),
+        (0.5, r"0\.5; it owes a dict with protocol, mAP, rank1"),
+    ],
+)
+def test_what_a_judge_owes_is_said_and_nothing_is_lost(
+    tiny: Build, crowd: Crowd, tmp_path: Path, said: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"the judge returned {message}"):
+        go(tiny(identities=8), crowd(8), None, QUICK, tmp_path, judge=lambda _: said)
+    assert load_plain(tmp_path / "last.pt")["epoch"] == QUICK.epochs
+
+
+def test_numbers_of_numpy_are_saved_and_taken_up_again(
+    tiny: Build, crowd: Crowd, tmp_path: Path
+) -> None:
+    """In the model's arguments, the recipe, the objective and what the judge returns."""
+    recipe = dataclasses.replace(
+        QUICK, lr=np.float64(0.02), seed=np.int64(1), paste=np.float32(0.5), epochs=np.int64(3)
+    )
+    objective = {"tan_weight": np.float64(0.2)}
+
+    def judge(_: W3AN) -> dict[str, Any]:
+        return {"protocol": "p", "mAP": np.mean([0.25]), "rank1": np.float32(0.5)}
+
+    people, more = crowd(8), {"judge": judge, "evaluate_every": 1}
+    whole = tiny(identities=np.int64(8))
+    rows = go(whole, people, Objective(**objective), recipe, tmp_path / "whole", **more)
+    with pytest.raises(Stopped):
+        go(tiny(identities=np.int64(8)), people, At.call(3, interrupt, **objective), recipe,
+           tmp_path / "cut", **more)  # fmt: skip
+    again, plain = tiny(identities=8), Objective(tan_weight=0.2)
+    own = dataclasses.replace(QUICK, seed=1, paste=0.5)
+    assert go(again, people, plain, own, tmp_path / "cut", resume=True, **more) == rows
+    assert same_state(whole, again)
+    kept = load_plain(tmp_path / "cut" / "last.pt")["evaluations"]
+    assert [score["mAP"] for score in kept] == [0.25] * 3
+    assert W3AN.from_pretrained(tmp_path / "whole" / "best.pt").identities == 8
+    whole.save_pretrained(tmp_path / "model.pt")
+    assert same_state(whole, W3AN.from_pretrained(tmp_path / "model.pt"))
+
+
+def test_only_a_runs_own_left_overs_are_removed(tiny: Build, crowd: Crowd, tmp_path: Path) -> None:
+    """What a killed run was writing goes; hidden files and folders of others stay."""
+    own = [".last.pt.123.part.pt", ".log.csv.7.part.csv", ".model.pt.1.part.pt"]
+    others = [".notes.part", ".last.pt.x.part.pt", ".mine.pt.123.part.pt", ".photo.part.jpg"]
+    for name in own + others:
+        (tmp_path / name).write_text("half")
+    (tmp_path / ".best.pt.5.part.pt").mkdir()
+    go(tiny(identities=8), crowd(8), None, QUICK, tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {
+        *others, ".best.pt.5.part.pt", "last.pt", "log.csv",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("part", ["last.pt", "model.pt", "best.pt", "result.json", "log.csv"])
+def test_nothing_of_an_earlier_run_is_overwritten(
+    tiny: Build, crowd: Crowd, tmp_path: Path, part: str
+) -> None:
+    (tmp_path / part).write_text("of months")
+    with pytest.raises(ValueError, match=f"{part} is of an earlier run: .* choose another folder"):
+        go(tiny(identities=8), crowd(8), None, QUICK, tmp_path)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [(part, "of months")]
+
+
 @pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
 @pytest.mark.parametrize("before", [True, False])
 def test_resuming_fuses_the_step_or_not_as_asked_now(
@@ -505,6 +610,50 @@ def test_what_is_no_checkpoint_is_refused(tiny: Build, crowd: Crowd, tmp_path: P
     (tmp_path / "last.pt").write_bytes(b"rubbish")
     with pytest.raises(ValueError, match=r"last\.pt cannot be read"):
         go(model, people, None, QUICK, tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    "part", ["epoch", "step", "rows", "evaluations", "model", "optimiser", "generators"]
+)
+def test_a_checkpoint_that_lacks_a_part_names_it(
+    tiny: Build, crowd: Crowd, stopped: Path, part: str
+) -> None:
+    whole = load_plain(stopped / "last.pt")
+    lacking = {k: v for k, v in whole.items() if k != part}
+    for content in (lacking, {**whole, part: "some"}):
+        save_plain(content, stopped / "last.pt")
+        with pytest.raises(ValueError, match=rf"last\.pt is damaged: its '{part}' is .*begin anew"):
+            go(tiny(identities=8), crowd(8), None, QUICK, stopped, resume=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rows": {}},
+        {"generators": {}},
+        {"evaluations": [{"epoch": 1}]},
+        {"evaluations": [3]},
+        {"optimiser": {}},
+        {"optimiser": {"state": {}, "param_groups": []}},
+        {"generators": {"torch": 3, "cuda": [], "numpy": [], "python": []}},
+    ],
+    ids=str,
+)
+def test_a_damaged_part_of_a_checkpoint_is_one_sentence(
+    tiny: Build, crowd: Crowd, stopped: Path, change: dict[str, Any]
+) -> None:
+    save_plain({**load_plain(stopped / "last.pt"), **change}, stopped / "last.pt")
+    with pytest.raises(ValueError, match=r"last\.pt is damaged.*begin anew in another folder"):
+        go(tiny(identities=8), crowd(8), None, QUICK, stopped, resume=True)
+
+
+@pytest.mark.parametrize("settings", [[1], None, {"recipe": 3}])
+def test_settings_that_are_none_are_no_checkpoint(
+    tiny: Build, crowd: Crowd, stopped: Path, settings: Any
+) -> None:
+    save_plain({**load_plain(stopped / "last.pt"), "settings": settings}, stopped / "last.pt")
+    with pytest.raises(ValueError, match=r"last\.pt is no checkpoint of a training run"):
+        go(tiny(identities=8), crowd(8), None, QUICK, stopped, resume=True)
 
 
 class Hostile:

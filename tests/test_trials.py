@@ -11,6 +11,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+import numpy as np
 import pytest
 
 from w3an_lite import trials
@@ -69,6 +70,76 @@ def test_an_interrupted_trial_goes_on_and_ends_the_same(tmp_path: Path, monkeypa
     with pytest.raises(KeyboardInterrupt):  # other settings: begun anew, not taken up
         measure(trial, tmp_path / "cut", replace(setting, epochs=1))
     assert (tmp_path / "cut" / "repaired-0" / "log.csv").stat().st_mtime_ns != log
+    assert not (tmp_path / "cut" / "repaired-0" / "model.pt").exists()  # of those before
+    assert len(measure(trial, tmp_path / "cut", replace(setting, epochs=1)).rows) == 1
+
+
+@pytest.mark.parametrize("part", ["scores", "cmc", "rows", "revision"])
+def test_a_result_that_lacks_a_part_is_named(tmp_path: Path, monkeypatch: Any, part: str) -> None:
+    monkeypatch.setattr(trials, "fit_variant", None)  # nothing is trained
+    trial, done = Trial("paper", "paper", 0), tmp_path / "paper-0" / "result.json"
+    whole = {"scores": {}, "cmc": [], "rows": [], "revision": "abc"}
+    for content in ({k: v for k, v in whole.items() if k != part}, {**whole, part: 3}):
+        trials._write({**trials.asked_of(trial, TINY), **content}, done)
+        with pytest.raises(
+            ValueError, match=rf"result\.json is damaged \(no {part}\); remove .*-0,"
+        ):
+            measure(trial, tmp_path, TINY)
+
+
+def test_more_jobs_than_trials_are_not_begun(tmp_path: Path, monkeypatch: Any) -> None:
+    began: list[int] = []
+
+    class Pool:
+        def __init__(self, jobs: int, *_: object) -> None:
+            began.append(jobs)
+
+        def __enter__(self) -> Any:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def map(self, _: object, some: list[Trial]) -> list[str]:
+            return [trial.name for trial in some]
+
+    monkeypatch.setattr(trials, "ProcessPoolExecutor", Pool)
+    two = [Trial(name, name, 0) for name in ("paper", "repaired")]
+    found: Any = measure_all(two, tmp_path, TINY, jobs=50, progress=False)
+    assert (found, began) == (["paper", "repaired"], [2])
+    assert measure_all([], tmp_path, TINY, jobs=50, progress=False) == []
+
+
+def test_who_cannot_be_searched_for_is_not_trained_for(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(trials, "fit_variant", None)
+    with pytest.raises(ValueError, match="has nobody to search for"):
+        measure(Trial("paper", "paper", 0), tmp_path, replace(TINY, test_identities=0))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_seed_has_its_split_before_the_first_trial(tmp_path: Path, monkeypatch: Any) -> None:
+    """Ten splits and eleven seeds; what is done already asks for no data."""
+    asked: list[str] = []
+
+    def load(_: str, root: str, protocol: str) -> Any:
+        asked.append(protocol)
+        if protocol.endswith("-10"):
+            raise ValueError("the number runs from 0 to 9")
+        return trials._drawn(8, 4, 0)
+
+    monkeypatch.setattr(trials, "load_dataset", load)
+    monkeypatch.setattr(trials, "fit_variant", None)
+    setting = replace(TINY, dataset="ilids-vid", root="there", protocol="split-{seed}")
+    many = [Trial(name, name, seed) for seed in range(11) for name in ("paper", "repaired")]
+    with pytest.raises(ValueError, match="from 0 to 9"):
+        measure_all(many, tmp_path, setting, progress=False)
+    assert asked == [f"split-{k}" for k in range(11)]
+    assert list(tmp_path.iterdir()) == []
+    kept = {"scores": {}, "cmc": [], "rows": [], "revision": "abc"}
+    for trial in many:
+        done = {**trials.asked_of(trial, setting), **kept}
+        trials._write(done, tmp_path / f"{trial.name}-{trial.seed}" / "result.json")
+    assert len(measure_all(many, tmp_path, setting, progress=False)) == 22
+    assert len(asked) == 11
 
 
 def test_what_cannot_be_measured_is_nan_and_comes_back_as_nan(tmp_path: Path) -> None:
@@ -157,3 +228,8 @@ def test_a_set_that_is_not_there_begins_no_trial(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nowhere is missing"):
         measure(Trial("paper", "paper", 0), tmp_path, setting)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_of_numpy_are_numbers_in_json() -> None:
+    content = {"a": np.int64(3), "b": (np.float32(0.5), np.float64("nan")), "c": np.arange(2)}
+    assert trials.plain(content) == {"a": 3, "b": [0.5, None], "c": [0, 1]}

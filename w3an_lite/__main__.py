@@ -7,6 +7,8 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
+import torch
+
 from .commands import COMMANDS
 from .data_commands import DATA_COMMANDS
 from .experiment_commands import EXPERIMENT_COMMANDS
@@ -42,7 +44,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OverflowError as error:
+        print(f"error: a number is too large ({error}); give a smaller one", file=sys.stderr)
+        return 2
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not _out_of_memory(error):
+            raise
+        why = str(error).strip().splitlines()
+        print(
+            f"error: this needs more memory than there is ({why[0] if why else 'no more is said'})"
+            "; ask for less: fewer people or frames, a smaller size or batch",
+            file=sys.stderr,
+        )
+        return 2
     return 0
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Whether this is how PyTorch says that there is no memory, of a GPU or of the CPU."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 if __name__ == "__main__":

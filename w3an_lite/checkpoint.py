@@ -21,23 +21,46 @@ from .files import load_plain
 FORM = 2
 """Version of the checkpoint's contents."""
 Row = dict[str, float]
+HOLDS = {
+    "epoch": int,
+    "step": int,
+    "rows": dict,
+    "evaluations": list,
+    "model": dict,
+    "optimiser": dict,
+    "generators": dict,
+}
+"""What a checkpoint holds beside its form and its settings."""
 
 
 def read_checkpoint(path: Path, settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The checkpoint `path` of a run with the same `settings`.
 
-    ValueError when it is none, of another version, or of a run with other settings.
+    ValueError when it is none, damaged, of another version, or of a run with other settings.
     """
     checkpoint = load_plain(path)
-    if "settings" not in checkpoint:
+    groups = checkpoint.get("settings")
+    if not isinstance(groups, dict) or not all(isinstance(v, dict) for v in groups.values()):
         raise ValueError(f"{path} is no checkpoint of a training run")
     if checkpoint.get("form") != FORM:
         raise ValueError(
             f"{path} is a checkpoint of form {checkpoint.get('form')}, this library reads form "
             f"{FORM}; resume it with the library that wrote it, or start anew elsewhere"
         )
+    for part, kind in HOLDS.items():
+        if not isinstance(checkpoint.get(part), kind):
+            what = type(checkpoint[part]).__name__ if part in checkpoint else "nothing"
+            raise ValueError(
+                f"{path} is damaged: its {part!r} is {what}, not {kind.__name__}; begin anew in "
+                "another folder"
+            )
+    if not all(isinstance(s, dict) and {"epoch", "mAP"} <= s.keys()
+               for s in checkpoint["evaluations"]):  # fmt: skip
+        raise ValueError(
+            f"{path} is damaged: an evaluation has no epoch or no mAP; begin anew in another folder"
+        )
     for group, wanted in settings.items():
-        before = checkpoint["settings"].get(group, wanted)  # earlier ones kept nothing of the data
+        before = groups.get(group, wanted)  # earlier ones kept nothing of the data
         for name, value in wanted.items():
             if before.get(name) != value:
                 raise ValueError(

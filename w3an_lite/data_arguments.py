@@ -14,13 +14,20 @@ Parser = argparse.ArgumentParser
 OCCLUSIONS = ("none", "mixed", "heavy")
 
 
+MOST = 2**63 - 1
+"""The largest number that PyTorch and NumPy take, for a seed as for a count."""
+
+
 def at_least(least: int) -> Callable[[str], int]:
     """The type of an argument that is a whole number, `least` or more."""
 
     def read(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
+        number = int(text) if text.isdecimal() else -1
+        if number < least:
             raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least {least}")
-        return int(text)
+        if number > MOST:
+            raise argparse.ArgumentTypeError(f"{text} is too large; {MOST} is the most")
+        return number
 
     return read
 
@@ -59,8 +66,16 @@ def given_options(labels: Path | None, unofficial: bool, **others: Any) -> dict[
     return {name: value for name, value in given.items() if value is not None}
 
 
-def check_out(out: Path) -> None:
-    """OSError now, and not after minutes of work, if the file `out` cannot be written."""
+def check_out(out: Path, *inputs: str | Path | None) -> None:
+    """OSError now, and not after minutes of work, if the file `out` cannot be written.
+
+    ValueError if it is one of the files that the command reads.
+    """
+    for given in inputs:
+        if given is not None and out.is_file() and Path(given).exists() and out.samefile(given):
+            raise ValueError(
+                f"{out} would be written over {given}, which is read; give another place"
+            )
     folder = out.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent

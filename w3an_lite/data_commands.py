@@ -150,7 +150,7 @@ def _attributes(
     torch.set_num_threads(threads)
     if seeds is not None and (seeds < 1 or not truth):
         raise ValueError(f"seeds is {seeds}; at least 1, and with --truth")
-    check_out(out)
+    check_out(out, options["labels"], options["splits"])
     seed = options["seed"] or 0
     read: tuple[int, int] = (size[0], size[1]) if size else TransferRecipe.size
     recipe = TransferRecipe(mmd_weight=mmd_weight, steps=steps, size=read, seed=seed)
@@ -219,7 +219,7 @@ def _protocols(
 ) -> None:
     torch.set_num_threads(threads)
     if out is not None:
-        check_out(out)
+        check_out(out, model, options["labels"], options["splits"])
     protocols = protocol_splits(dataset, root, **given_options(**options))
     network = W3AN.from_pretrained(model or SHIPPED)
     tracklets = all_of(protocols)

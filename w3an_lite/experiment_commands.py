@@ -10,7 +10,7 @@ from .data.datasets import DATASETS
 from .data_arguments import at_least, check_out, given_options
 from .demo import demo, table
 from .presets import PRESETS, SMALL, STUDY, Changes
-from .report import format_study, write_report
+from .report import files_of, format_study, write_report
 from .studies import run_study
 from .study_rows import STUDIES
 from .trials import Setting, jobs_there_are
@@ -164,7 +164,7 @@ def _report_arguments(parser: Parser) -> None:
 
 
 def _report(results: list[Path], out: Path, pictures: Path | None) -> None:
-    check_out(out)
+    check_out(out, *files_of(results))
     for path in write_report(results, out, pictures):
         say(f"wrote {path}")
 

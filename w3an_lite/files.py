@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -39,6 +42,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
         ) from error
 
 
+def remove_left_over(path: str | Path) -> None:
+    """Remove what `replacing` of a process that was killed has left beside `path`."""
+    path = Path(path)
+    name = re.compile(rf"\.{re.escape(path.name)}\.\d+\.part{re.escape(path.suffix)}")
+    for part in path.parent.glob(".*.part*"):
+        if name.fullmatch(part.name) and part.is_file():
+            part.unlink()
+
+
 def put_in_place(part: Path, path: Path) -> None:
     """Rename `part`, a file or a folder, to `path`, over a file or an empty folder there.
 
@@ -58,11 +70,26 @@ def put_in_place(part: Path, path: Path) -> None:
             time.sleep(0.05)
 
 
+def as_plain(content: Any) -> Any:
+    """The same with numbers, texts and arrays of NumPy as Python's own, which can be read again."""
+    if isinstance(content, np.generic):
+        return content.item()
+    if isinstance(content, np.ndarray):
+        return content.tolist()
+    if isinstance(content, OrderedDict) and all(isinstance(v, Tensor) for v in content.values()):
+        return content  # a module's state, which keeps the versions of its parts beside them
+    if isinstance(content, Mapping):
+        return {as_plain(k): as_plain(v) for k, v in content.items()}
+    if isinstance(content, (list, tuple)):
+        return (list if isinstance(content, list) else tuple)(map(as_plain, content))
+    return content
+
+
 def save_plain(content: dict[str, Any], path: str | Path) -> None:
-    """`torch.save` of tensors and plain values, whole or not at all."""
+    """`torch.save` of tensors and plain values, whole or not at all; NumPy's become Python's."""
     with replacing(path) as part:
         try:
-            torch.save(content, part)
+            torch.save(as_plain(content), part)
         except RuntimeError as error:  # how torch reports a full disk
             raise OSError(str(error).splitlines()[0]) from error
 
@@ -80,7 +107,8 @@ def load_plain(path: str | Path) -> dict[str, Any]:
     except Exception as error:
         raise ValueError(
             f"{path} cannot be read as plain tensors ({type(error).__name__}); "
-            "it is damaged or holds code: fetch it again from its source"
+            "it is damaged, cut short or holds code: fetch it again if it was fetched, else take "
+            "another copy of it, or write it anew"
         ) from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, not names and tensors")

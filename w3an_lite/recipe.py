@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -14,6 +15,10 @@ from .data.augment import Augment
 from .data.sampling import CLIPS, Batches
 from .data.tracklet import Size, Tracklet
 from .presets import preset
+
+_FROM_1 = ("epochs", "batch", "people", "step_every")
+_FROM_0 = ("guide_after", "pad", "seed", "workers")
+"""Arguments that are whole numbers, from 1 and from 0 on."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,21 @@ class Recipe:
             raise ValueError(f"schedule {self.schedule!r} is not known; choose 'step' or 'cosine'")
         if self.frames not in CLIPS:
             raise ValueError(f"frames {self.frames!r} is not known; choose from {sorted(CLIPS)}")
-        if self.step_every < 1:
-            raise ValueError(f"step_every is {self.step_every}; at least 1 epoch")
-        if self.epochs < 1 or not 0 < self.lr < math.inf:
-            raise ValueError(f"epochs {self.epochs} and lr {self.lr} must be above 0")
+        for names, least in ((_FROM_1, 1), (_FROM_0, 0)):
+            for name in names:
+                _check_whole(name, getattr(self, name), least)
+        for name in ("load_size", "crop"):
+            _check_size(name, getattr(self, name))
+        for name in ("warmup", "last", "momentum", "weight_decay"):
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not 0 <= float(value) < math.inf:
+                raise ValueError(f"{name} is {value!r}; give a number of at least 0")
+        if not isinstance(self.lr, Real) or not 0 < float(self.lr) < math.inf:
+            raise ValueError(f"lr is {self.lr!r}; give a number above 0")
+        for name in ("flip", "colour", "erase", "paste", "surround"):
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not 0 <= float(value) <= 1:
+                raise ValueError(f"{name} is {value!r}; it is a chance, from 0 to 1")
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Recipe:
@@ -104,3 +120,18 @@ class Recipe:
             return self.lr * (1 + math.cos(math.pi * done)) / 2
         left = min((self.epochs - now) / self.last, 1.0) if self.last else 1.0
         return self.lr * 0.1 ** (epoch // self.step_every) * left
+
+
+def _check_whole(name: str, value: object, least: int) -> None:
+    if not isinstance(value, Integral) or int(value) < least:
+        raise ValueError(f"{name} is {value!r}; give a whole number of at least {least}")
+
+
+def _check_size(name: str, value: object) -> None:
+    if value is None:
+        return
+    sides = value if isinstance(value, (tuple, list)) else ()
+    if len(sides) != 2 or not all(isinstance(s, Integral) and int(s) >= 1 for s in sides):
+        raise ValueError(
+            f"{name} is {value!r}; give (H, W), two whole numbers of at least 1, or None"
+        )

@@ -95,7 +95,9 @@ def pictures(content: dict[str, Any], which: str = "") -> dict[str, tuple[Figure
             out[f"{name}-{preset}.png"] = figure, says
             continue
         others = [v for v in variants if v != WHOLE]
-        found = [interval(paired(content, preset, v, beside(v))) for v in others]
+        against = {v: interval(paired(content, preset, v, beside(v))) for v in others}
+        known = {v: f for v, f in against.items() if np.isfinite(f.mean)}  # no seed has both
+        others, found = list(known), list(known.values())
         if not others:
             continue
         half = [100 * (f.high - f.mean) if np.isfinite(f.high) else 0.0 for f in found]
@@ -116,15 +118,21 @@ def _against(variants: Sequence[str]) -> str:
     return f"{WHOLE} (rows that begin with Eq. 8: from Eq. 8)" if others else WHOLE
 
 
+def files_of(results: Sequence[str | Path]) -> list[Path]:
+    """The results in files and folders, in the order given; a file that is not there as well."""
+    files: list[Path] = []
+    for path in map(Path, results):
+        here = [path / f"{name}.json" for name in STUDIES] if path.is_dir() else [path]
+        files += [file for file in here if file.is_file() or not path.is_dir()]
+    return files
+
+
 def gather(results: Sequence[str | Path]) -> list[dict[str, dict[str, Any]]]:
     """Studies by name from files and folders, those of one setting together.
 
     ValueError if there is none, or one twice in the same setting.
     """
-    files: list[Path] = []
-    for path in map(Path, results):
-        here = [path / f"{name}.json" for name in STUDIES] if path.is_dir() else [path]
-        files += [file for file in here if file.is_file() or not path.is_dir()]
+    files = files_of(results)
     groups: list[dict[str, dict[str, Any]]] = []
     for file in files:
         content = read_study(file)
@@ -153,8 +161,9 @@ def told(content: dict[str, Any]) -> str:
     """The setting of a study in a few words."""
     setting = _setting(content)
     model = setting["base"].get("model", {})
-    people = f"{setting['identities']} drawn people to learn from, {setting['test_identities']} "
-    words = [people + "to find" if setting["dataset"] == "synthped" else setting["dataset"]]
+    drawn, searched = (setting.get(name, "?") for name in ("identities", "test_identities"))
+    people = f"{drawn} drawn people to learn from, {searched} to find"
+    words = [people if setting.get("dataset", "synthped") == "synthped" else setting["dataset"]]
     if size := model.get("size"):
         words.append(f"{size[0]}×{size[1]} pixels")
     if stride := (model.get("trunk") or {}).get("stride"):

@@ -23,7 +23,7 @@ from .checkpoint import (
     unpack_rows,
 )
 from .distributed import Ranks
-from .files import load_weights, save_plain
+from .files import as_plain, load_weights, save_plain
 from .frames import fit
 from .losses import Objective, total
 from .model import W3AN, W3ANOutput
@@ -37,6 +37,16 @@ SAVING = 0.05
 """Share of the time that goes to writing checkpoints where nobody says how often."""
 Judge = Callable[[W3AN], "dict[str, Any]"]
 """Evaluates a model: "protocol", "mAP", "rank1" and more, as `Ranking.summary` gives them."""
+OWED = ("protocol", "mAP", "rank1")
+"""What a judge returns at least."""
+
+
+def settings_of(model: W3AN, objective: Objective, recipe: Recipe, data: str) -> dict[str, Any]:
+    """What must not change between a run and its resumption; data: the tracklets' digest."""
+    schedule = {k: v for k, v in asdict(recipe).items() if k != "workers"}
+    parts = {"recipe": schedule, "objective": asdict(objective), "model": model.config}
+    settings: dict[str, Any] = as_plain({"data": {"tracklets": data}, **parts})
+    return settings
 
 
 class Pending(NamedTuple):
@@ -77,10 +87,7 @@ class Run:
     @property
     def settings(self) -> dict[str, Any]:
         """What must not change between a run and its resumption, as plain values."""
-        recipe = {k: v for k, v in asdict(self.recipe).items() if k != "workers"}
-        data = {"tracklets": self.data}
-        parts = {"recipe": recipe, "objective": asdict(self.objective), "model": self.model.config}
-        return {"data": data, **parts}
+        return settings_of(self.model, self.objective, self.recipe, self.data)
 
     @property
     def kept(self) -> str:
@@ -99,7 +106,7 @@ class Run:
             group["lr"] = rate
         # one seed a step: what is drawn does not depend on where training was taken up again,
         # nor, since every process draws for the whole batch, on how many there are
-        seed = (self.recipe.seed * 1_000_003 + epoch) * 1_000_003 + step
+        seed = (int(self.recipe.seed) * 1_000_003 + epoch) * 1_000_003 + step
         generator = torch.Generator(device).manual_seed(seed % 2**63)
         whole = self.recipe.augment(self.ranks.gather(clips.frames.to(device)), generator)
         frames, covered, foreign = (self.ranks.share(x) for x in whole)
@@ -159,7 +166,7 @@ class Run:
         if self.ranks.first:
             best = max((scores["mAP"] for scores in self.evaluations), default=-1.0)
             with uncompiled(self.model.backbone, self.model.san):
-                scores = {"epoch": epoch, **judge(self.model)}
+                scores = {"epoch": epoch, **_checked(judge(self.model))}
             self.evaluations.append(scores)
             self.log.evaluated(scores, len(self.rows))
             if self.out is not None and scores["mAP"] > best:
@@ -210,16 +217,34 @@ class Run:
         path = self.out / LAST
         checkpoint = read_checkpoint(path, self.settings)
         load_weights(self.model, checkpoint["model"], path)
-        groups = zip(
-            checkpoint["optimiser"]["param_groups"], self.optimiser.param_groups, strict=True
-        )
-        for saved, own in groups:
-            saved["fused"] = own["fused"]  # as asked for now; it is no part of the recipe
-        self.optimiser.load_state_dict(checkpoint["optimiser"])
+        try:
+            groups = zip(
+                checkpoint["optimiser"]["param_groups"], self.optimiser.param_groups, strict=True
+            )
+            for saved, own in groups:
+                saved["fused"] = own["fused"]  # as asked for now; it is no part of the recipe
+            self.optimiser.load_state_dict(checkpoint["optimiser"])
+            self.rows = unpack_rows(checkpoint["rows"])
+            set_generator_states(checkpoint["generators"])
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise ValueError(
+                f"{path} is damaged ({type(error).__name__}: {error}); begin anew in another folder"
+            ) from error
         self.epoch, self.first_step = checkpoint["epoch"], checkpoint["step"]
-        self.rows = unpack_rows(checkpoint["rows"])
         self.evaluations = checkpoint["evaluations"]
-        set_generator_states(checkpoint["generators"])
+
+
+def _checked(scores: object) -> dict[str, Any]:
+    """What a judge has returned, as plain values; ValueError says which of them it still owes."""
+    if not isinstance(scores, dict):
+        raise ValueError(f"the judge returned {scores!r}; it owes a dict with {', '.join(OWED)}")
+    plain: dict[str, Any] = as_plain(scores)
+    for name in OWED:
+        if name not in plain:
+            raise ValueError(f"the judge returned no {name!r}; it owes {', '.join(OWED)}")
+        if name != "protocol" and not isinstance(plain[name], (int, float)):
+            raise ValueError(f"the judge returned {name} {plain[name]!r}; it owes a number")
+    return plain
 
 
 def evenness(alpha: Tensor) -> Tensor:

@@ -16,6 +16,8 @@ MODELS = ("model.pt", "best.pt")
 """What a run keeps its model in, the first that is there: at the end, and by its best mAP."""
 PARTS = ("log.csv", "result.json", "metrics.json", "evaluations.csv", *MODELS, "last.pt")
 """A folder that holds any of these is a run."""
+WRITTEN = (*PARTS, "curves.png")
+"""All that a run writes into its folder, events for TensorBoard aside."""
 Places = str | Path | Sequence[str | Path] | Mapping[str, str | Path]
 
 
@@ -58,6 +60,16 @@ def find_runs(places: Places) -> tuple[list[RunRecord], list[str]]:
             if [run.name for run in runs].count(runs[-1].name) > 1:
                 runs[-1] = runs[-1]._replace(name=str(each))
     return runs, wrong
+
+
+def check_new(folder: Path) -> None:
+    """ValueError names what an earlier run has left in `folder`, if it has left anything."""
+    found = [part for part in reversed(PARTS) if (folder / part).exists()]
+    if found:
+        more = "resume it" if found[0] == "last.pt" else "move it away"
+        raise ValueError(
+            f"{folder / found[0]} is of an earlier run: {more}, or choose another folder"
+        )
 
 
 def _is_run(folder: Path) -> bool:

@@ -59,7 +59,8 @@ def self_taught(
     and pasted occluders; AdamW with a rate that falls from `lr` to 0. Batch norm keeps the
     statistics it came with (`adapt.adapted` goes first).
 
-    DataError when no two tracks are seen at once, or a track has no frame numbers.
+    DataError when no two tracks are seen at once, or a track has no frame numbers;
+    FloatingPointError when a loss is not finite or, at the end, a weight or a clip's embedding.
     """
     if min(steps, people - 1, each - 1) < 1:
         raise ValueError(
@@ -82,18 +83,30 @@ def self_taught(
         others = rng.permutation(np.flatnonzero(apart[first]))[: people - 1]
         own = np.repeat([first, *others], each)
         clips = torch.from_numpy(np.stack([_clip(tracks[i], out, rng) for i in own]))
-        generator = torch.Generator(out.device).manual_seed(seed * 1_000_003 + step)
+        generator = torch.Generator(out.device).manual_seed((int(seed) * 1_000_003 + step) % 2**63)
         frames, *_ = augment(clips.to(out.device), generator)
         path = out.encode(normalise(frames))
         loss = _loss(path.embedding, own, apart, margin)
         strange = STRANGE * strangeness(path.cube.detach())
         loss = loss + order_weight * covered_order(path.beta, strange, margin=1.0)
         loss = loss + spread_weight * temporal_spread(path.beta, path.beta_overall)
+        _check_finite("the loss", loss, step, lr)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
         schedule.step()
+    with torch.no_grad():
+        _check_finite("the embedding", out.encode(normalise(frames)).embedding, step, lr)
+        for name, weight in out.named_parameters():
+            _check_finite(f"the weight {name}", weight, step, lr)
     return out
+
+
+def _check_finite(what: str, value: Tensor, step: int, lr: float) -> None:
+    if not bool(value.isfinite().all()):
+        raise FloatingPointError(
+            f"self-teaching: {what} is not finite at step {step}; lower the learning rate {lr:.2g}"
+        )
 
 
 def known_apart(tracks: Sequence[Tracklet]) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -138,12 +138,19 @@ def read_study(path: str | Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-        if content["study"] not in STUDIES or _TOLD - content.keys():
+        if content["study"] not in STUDIES or not _are(content, _TOLD):
             raise KeyError("study")
+        base = content["setting"].get("base", {})
+        if not all(isinstance(part, dict) for part in (base, *base.values())):
+            raise KeyError("setting")
         for row in content["rows"]:
             row.update({k: math.nan for k, v in row.items() if v is None})
-            if not {"variant", "preset", "seed", "mAP", "rank1"} <= row.keys():
+            measures = dict.fromkeys(row.keys() - _BESIDE.keys() | {"mAP", "rank1"}, (int, float))
+            kept = _BESIDE if "trial" in row else {k: _BESIDE[k] for k in _OWED}
+            if not _are(row, measures) or not _are(row, kept) or not row["cmc"]:
                 raise KeyError("mAP")
+            if not all(isinstance(share, (int, float)) for share in row["cmc"]):
+                raise KeyError("cmc")
     except OSError as error:
         raise OSError(
             f"{path} cannot be read ({error.strerror}); give what `experiment` wrote, or its folder"
@@ -179,11 +186,22 @@ def _kept(folder: Path) -> dict[str, Measured]:
     return found
 
 
-_TOLD = {"setting", "command", "revision"}
-"""What a result holds beside its study and its rows."""
+def _are(content: dict[str, Any], kinds: Mapping[Any, Any]) -> bool:
+    """Whether all of these are there and of their kind; true and false are no numbers."""
+    return all(
+        isinstance(content[name], kind) and not isinstance(content[name], bool)
+        for name, kind in kinds.items()
+    )
 
-_BESIDE = ("variant", "preset", "seed", "cmc", "trial", "revision")
-"""What a row holds beside its scores."""
+
+_TOLD = {"setting": dict, "command": str, "revision": str, "rows": list}
+"""What a result holds beside its study."""
+
+_OWED = ("variant", "preset", "seed", "cmc")
+_BESIDE = {
+    "variant": str, "preset": str, "seed": int, "cmc": list, "trial": str, "revision": str
+}  # fmt: skip
+"""What a row holds beside its scores; the last two since results are taken over."""
 
 
 def _short(value: Any) -> Any:

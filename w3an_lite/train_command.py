@@ -6,7 +6,6 @@ import argparse
 import json
 import logging
 import re
-from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .checkpoint import read_checkpoint
 from .commands import Command, Parser, say
 from .data.splits import check_answerable
 from .data.tracklet import Split
@@ -24,8 +24,10 @@ from .experiments import search
 from .files import replacing, write_rows
 from .model import W3AN
 from .presets import PRESETS
-from .run import LAST
-from .runlog import draw_curves
+from .provenance import digest_of
+from .run import LAST, OWED, settings_of
+from .run_record import check_new
+from .runlog import LOG, draw_curves
 from .speed import Speed, gpus_there_are
 from .train_plan import Plan, splits_of, workers_for
 from .training import train
@@ -46,7 +48,8 @@ def _train_arguments(parser: Parser) -> None:
     parser.add_argument("--store", type=Path, help="take the frames from this packed store")
     parser.add_argument("--scale", choices=("small", "paper"),
                         help="sizes and schedule (small for synthped, else paper)")  # fmt: skip
-    parser.add_argument("--weights", help="imagenet, none, or a path (imagenet; stills when small)")
+    parser.add_argument("--weights", help="imagenet, none, or a path (imagenet); when small "
+                        "stills, none, or a path (stills)")  # fmt: skip
     parser.add_argument("--epochs", type=at_least(1), help="epochs (the preset's)")
     parser.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
     parser.add_argument("--evaluate-every", type=at_least(0), default=0, metavar="N",
@@ -101,6 +104,8 @@ def _train(
     loads = splits_of(dataset, root, protocol, split, store, {**options, "seed": seed})
     for name in loads:
         check_out(out / name / LAST)
+    for name, load in loads.items() if len(loads) > 1 else ():  # all of them before the first
+        _ready(plan, load(), out / name, resume, len(loads))
     run = _try if dry_run else _fit
     with process_group(chosen) as own:
         found = []
@@ -133,17 +138,53 @@ def _try(
     plan: Plan, split: Split, out: Path, device: torch.device, speed: Speed, *,
     resume: bool, repeats: int, evaluate_every: int, **_: Any,
 ) -> dict[str, Any]:  # fmt: skip
-    _check_new(out, resume)
-    check_answerable(split)
+    _ready(plan, split, out, resume, repeats)
     model, objective, recipe = plan.build(split, not resume)
     lines = dry_run(model, split, objective, recipe, out, device, speed, evaluate_every, repeats)
     say(format_lines(lines))
     return {}
 
 
-def _check_new(out: Path, resume: bool) -> None:
-    if (out / LAST).exists() and not resume:
-        raise ValueError(f"{out / LAST} is of an earlier run: resume it, or choose another folder")
+def _ready(plan: Plan, split: Split, out: Path, resume: bool, repeats: int) -> None:
+    """Before anything is trained: ValueError or OSError if `_fit` could not do its work here."""
+    if resume and _finished(plan, split, out) is not None:
+        return
+    begun = _begun(out, resume, repeats)
+    check_answerable(split)
+    if begun:
+        model, objective, recipe = plan.build(split, False)
+        read_checkpoint(out / LAST, settings_of(model, objective, recipe, digest_of(split.train)))
+
+
+def _begun(out: Path, resume: bool, repeats: int) -> bool:
+    """Whether there is a run to go on with; ValueError or OSError if there should (not) be one."""
+    if not resume:
+        check_new(out)
+        return False
+    begun = (out / LAST).exists()  # of ten splits the later ones may not have begun
+    if not begun and repeats == 1:
+        raise FileNotFoundError(f"{out / LAST} does not exist; leave --resume out to begin")
+    if not begun:
+        check_new(out)
+    return begun
+
+
+def _finished(plan: Plan, split: Split, out: Path) -> dict[str, Any] | None:
+    """The result that a run with this plan has left, if any; ValueError if it is damaged."""
+    path = out / RESULT
+    if not path.is_file():
+        return None
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        whole = isinstance(kept["asked"], dict) and isinstance(kept["protocol"], str)
+        if not whole or not all(isinstance(kept[k], (int, float)) for k in ("mAP", "rank1")):
+            raise TypeError(f"it holds no {', '.join(OWED)} of a model that was asked for")
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"{path} is damaged ({type(error).__name__}: {error}); remove it, and --resume "
+            "measures the model again"
+        ) from error
+    return kept if kept["asked"] == plan.asked(split) else None
 
 
 def _fit(
@@ -151,19 +192,15 @@ def _fit(
     resume: bool, repeats: int, **how: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """Train in `out`, or read what a finished run has left there."""
-    if resume and (out / RESULT).is_file():
-        kept: dict[str, Any] = json.loads((out / RESULT).read_text(encoding="utf-8"))
-        if kept["asked"] == plan.asked(split):
-            _say_result(kept, out)
-            return kept
-    _check_new(out, resume)
+    kept = _finished(plan, split, out) if resume else None
+    if kept is not None:
+        _say_result(kept, out)
+        return kept
+    begun = _begun(out, resume, repeats)
     if all(t.attributes is None for t in split.train):
         log.warning("no attribute labels (--labels): L_cam has its identity task alone")
     check_answerable(split)
-    first = Ranks.now().first
-    begun = resume and (out / LAST).exists()  # of ten splits the later ones may not have begun
-    if resume and repeats == 1 and not begun:
-        raise FileNotFoundError(f"{out / LAST} does not exist; leave --resume out to begin")
+    first, before = Ranks.now().first, _stamp(out / LOG)
     model, objective, recipe = plan.build(split, not begun)
     judged: list[dict[str, Any]] = []
 
@@ -177,9 +214,8 @@ def _fit(
             **how,
         )  # fmt: skip
     finally:
-        if first:
-            with suppress(OSError):  # a full disk has been said already
-                draw_curves(out, f"{plan.preset}, {split.name}")
+        if first and _stamp(out / LOG) != before:  # something was trained
+            _draw(out, f"{plan.preset}, {split.name}")
     if not first:
         return {}
     scores = judged[-1] if judged else judge(model)  # resumed at its end, it was not judged here
@@ -189,6 +225,22 @@ def _fit(
         part.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     _say_result(result, out)
     return result
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Which file this is, None if there is none; another one after it was written anew."""
+    if not path.exists():
+        return None
+    found = path.stat()
+    return found.st_ino, found.st_mtime_ns
+
+
+def _draw(out: Path, title: str) -> None:
+    """The curves, if they can be drawn: an error here would hide that of the training."""
+    try:
+        draw_curves(out, title)
+    except (OSError, ValueError, KeyError) as error:
+        log.warning("no curves were drawn (%s)", error)
 
 
 def _say_result(result: dict[str, Any], out: Path) -> None:

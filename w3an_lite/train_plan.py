@@ -35,6 +35,14 @@ class Plan:
     workers: int
     resize: bool  # to the network's size at the small scale; drawn people have it already
 
+    def __post_init__(self) -> None:
+        own, others = ("stills", "imagenet") if self.scale == "small" else ("imagenet", "stills")
+        if self.weights == others:
+            raise ValueError(
+                f"--weights {others} is of another trunk; at the {self.scale} scale give {own}, "
+                "none, or the path of a .pt file"
+            )
+
     def build(self, split: Split, fresh: bool) -> tuple[W3AN, Objective, Recipe]:
         """Model, objective and recipe; `fresh` False leaves weights out that a checkpoint holds."""
         small = SMALL if self.scale == "small" else {"model": {"weights": "imagenet"}, "recipe": {}}

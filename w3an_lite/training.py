@@ -18,14 +18,16 @@ from tqdm.auto import tqdm
 
 from .checkpoint import Row
 from .data.sampling import Batches
-from .data.tracklet import DataError, Tracklet
+from .data.tracklet import DISTRACTOR, DataError, Tracklet
 from .distributed import Ranks, whole_batch_norms
+from .files import remove_left_over
 from .losses import Objective
 from .model import W3AN
 from .provenance import digest_of
 from .reading import HeldFrames, fits, read_ahead
 from .recipe import Recipe
-from .run import LAST, Judge, Run
+from .run import Judge, Run
+from .run_record import WRITTEN, check_new
 from .runlog import RunLog
 from .speed import Speed
 
@@ -59,7 +61,7 @@ def train(
 
     out: folder for `log.csv` and `last.pt`, written every `save_every` epochs under a temporary
         name and renamed; left out, after each epoch, unless writing would take more than a
-        twentieth of the time. An earlier run's are never overwritten.
+        twentieth of the time. An earlier run's are never overwritten: ValueError names one.
     resume: go on from `out/last.pt`; on the CPU to the same weights, bit for bit.
     speed: what to switch on or off of `Speed`.
     judge: evaluates the model after every `evaluate_every` epochs and at the end; its scores go to
@@ -75,14 +77,16 @@ def train(
     OSError when `out` cannot be written.
     """
     objective, recipe, ranks = objective or Objective(), recipe or Recipe(), Ranks.now()
+    if evaluate_every < 0 or (save_every is not None and save_every < 1):
+        raise ValueError(
+            f"evaluate_every is {evaluate_every}, save_every {save_every}; give 0 epochs (at the "
+            "end alone) or more, and at least 1 (None: if it costs little)"
+        )
     batches = recipe.batches(tracklets, model.clip_length, model.attributes)
     _check(model, batches, objective, recipe, ranks)
     folder = Path(out) if out else None
     if folder is not None and not resume:
-        if (folder / LAST).exists():
-            raise ValueError(
-                f"{folder / LAST} is of an earlier run: resume it, or choose another folder"
-            )
+        check_new(folder)
         folder.mkdir(parents=True, exist_ok=True)
     device = torch.device(device)
     if device.type == "cuda" and device.index is None:
@@ -108,8 +112,8 @@ def train(
         if ranks.first:
             run.log = RunLog(folder, tensorboard, len(run.rows))
             stack.callback(run.log.close)
-            for part in folder.glob(".*.part*") if folder else ():
-                part.unlink()  # what a run killed while it wrote has left
+            for path in map(folder.joinpath, WRITTEN) if folder else ():
+                remove_left_over(path)  # by a run killed while it wrote
         run.log.write(run.rows, run.evaluations)  # one killed after last.pt left an older log
         stack.enter_context(whole_batch_norms(model, ranks, device))
         stack.enter_context(speed.applied(model.backbone, model.san))
@@ -158,6 +162,12 @@ def _check(
     model: W3AN, batches: Batches, objective: Objective, recipe: Recipe, ranks: Ranks
 ) -> None:
     """ValueError when these do not go together."""
+    nobody = [t for t in batches.tracklets if t.identity <= DISTRACTOR]
+    if nobody:
+        raise DataError(
+            f"{nobody[0].name or nobody[0]} has the identity {nobody[0].identity}, which is of "
+            "nobody (a distractor or junk); leave it out of training, or number people from 1 on"
+        )
     if model.identities != len(batches.identities):
         raise ValueError(
             f"the model has {model.identities} identities, the tracklets "

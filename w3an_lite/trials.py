@@ -24,12 +24,14 @@ from tqdm.auto import tqdm
 
 from .data.datasets import load_dataset
 from .data.off_centre import off_centre
+from .data.splits import check_answerable
 from .data.synthetic import synthped
 from .data.tracklet import Split
 from .experiments import attend, fit_variant, search
-from .files import replacing
+from .files import as_plain, replacing
 from .presets import PRESETS, SMALL, Changes
 from .provenance import command, revision
+from .run_record import PARTS
 from .speed import gpus_there_are
 from .variants import without_groups
 
@@ -126,22 +128,16 @@ def measure(trial: Trial, out: Path, setting: Setting, device: str = "cpu") -> M
     """Train, search and audit one trial in `out/NAME-SEED`, or read what is there already.
 
     The folder keeps `result.json` and `model.pt`. A trial that was interrupted goes on from its
-    last epoch; one of other settings is done anew.
+    last epoch; one of other settings is cleared away and done anew.
     """
     folder = out / f"{trial.name}-{trial.seed}"
-    done, begun = folder / "result.json", folder / "begun.json"
-    asked = asked_of(trial, setting, device)
-    kept = _read(done)
-    if all(kept.get(key) == value for key, value in asked.items()):
-        scores = {k: math.nan if v is None else v for k, v in kept["scores"].items()}
-        return Measured(scores, kept["cmc"], kept["rows"], kept["revision"])
+    begun, asked = folder / "begun.json", asked_of(trial, setting, device)
+    if (kept := _kept(trial, out, setting, device)) is not None:
+        return kept
     torch.set_num_threads(setting.threads)
     started = time.monotonic()
     split = people(setting, trial.seed)  # before a trial begins: they may not be there
-    resume = _read(begun) == asked and (folder / "last.pt").is_file()
-    if not resume:
-        (folder / "last.pt").unlink(missing_ok=True)
-        _write(asked, begun)
+    check_answerable(split)
     changes = {part: dict(values) for part, values in trial.changes.items()}
     if most := changes.pop("crops", {}).get("off_centre"):
         split = off_centre(split, (most[0], most[1]), trial.seed)
@@ -150,6 +146,11 @@ def measure(trial: Trial, out: Path, setting: Setting, device: str = "cpu") -> M
         train = without_groups(train, left_out)
     if setting.epochs is not None:
         changes["recipe"] = {**changes.get("recipe", {}), "epochs": setting.epochs}
+    resume = _read(begun) == asked and (folder / "last.pt").is_file()
+    if not resume:
+        for part in PARTS:  # of other settings
+            (folder / part).unlink(missing_ok=True)
+        _write(asked, begun)
     model, rows = fit_variant(
         trial.preset, train, trial.seed, changes, folder, resume, False, setting.base, device
     )
@@ -161,10 +162,35 @@ def measure(trial: Trial, out: Path, setting: Setting, device: str = "cpu") -> M
     measured = Measured(scores, ranking.cmc[:CMC].tolist(), rows, revision())
     seconds = round(time.monotonic() - started, 1)
     origin = {"seconds": seconds, "command": command(), "protocol": split.name}
-    _write({**asked, **origin, **measured._asdict()}, done)
+    _write({**asked, **origin, **measured._asdict()}, folder / "result.json")
     for spent in (begun, folder / "last.pt"):
         spent.unlink(missing_ok=True)
     return measured
+
+
+def _kept(trial: Trial, out: Path, setting: Setting, device: str) -> Measured | None:
+    """What a trial has left, None if it was of other settings; ValueError if it is damaged."""
+    done = out / f"{trial.name}-{trial.seed}" / "result.json"
+    kept, asked = _read(done), asked_of(trial, setting, device)
+    if any(kept.get(key) != value for key, value in asked.items()):
+        return None
+    for name, kind in {"scores": dict, "cmc": list, "rows": list, "revision": str}.items():
+        if not isinstance(kept.get(name), kind):
+            raise ValueError(_damaged(done, f"no {name}"))
+    scores = {k: math.nan if v is None else v for k, v in kept["scores"].items()}
+    return Measured(scores, kept["cmc"], kept["rows"], kept["revision"])
+
+
+def _check_people(trials: Sequence[Trial], out: Path, setting: Setting) -> None:
+    """Of a real set, and before the first trial of many: each that is left has its people."""
+    if setting.dataset == "synthped":
+        return
+    read: set[str | None] = set()
+    for trial in trials:
+        name = setting.protocol and setting.protocol.replace("{seed}", str(trial.seed))
+        if name not in read and _kept(trial, out, setting, where()) is None:
+            check_answerable(people(setting, trial.seed))
+            read.add(name)
 
 
 def measure_all(
@@ -176,6 +202,8 @@ def measure_all(
 ) -> list[Measured]:
     """Every trial in order, `jobs` at a time, each job on a GPU of its own as long as there are
     some left; what an interrupted study finished is kept."""
+    _check_people(trials, out, setting)
+    jobs = min(jobs, len(trials))
     with ExitStack() as stack:
         do: Callable[..., Iterable[Measured]] = map
         one = partial(measure, out=out, setting=setting, device=where())
@@ -241,6 +269,7 @@ def summary(values: Sequence[float]) -> dict[str, Any]:
 
 def plain(content: Any) -> Any:
     """As JSON holds it: a class by its name, nan as null."""
+    content = as_plain(content)
     if isinstance(content, dict):
         return {str(k): plain(v) for k, v in content.items()}
     if isinstance(content, (list, tuple)):
@@ -264,6 +293,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"{path} is damaged ({error}); remove {path.parent}, and that trial is run again"
-        ) from error
+        raise ValueError(_damaged(path, error)) from error
+
+
+def _damaged(path: Path, why: object) -> str:
+    return f"{path} is damaged ({why}); remove {path.parent}, and that trial is run again"
