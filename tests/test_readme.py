@@ -118,6 +118,11 @@ def test_the_demonstration_is_the_one_that_is_kept() -> None:
 LONG = {
     "repaired": ("medium/table5.json", "repaired", "W3AN"),
     "without the spatial part": ("medium/table5.json", "repaired", "WAN"),
+    "with an α that is the same for every clip": (
+        "medium/table5.json",
+        "repaired",
+        "place-alone",
+    ),
     "with an average weighted by β in place of the graph": (
         "medium/table5.json",
         "repaired",
@@ -133,6 +138,16 @@ LONG = {
         "medium/alone.json",
         "paper",
         "with all of the graph",
+    ),
+    "paper, these three and the identity of the clip": (
+        "medium/alone.json",
+        "paper",
+        "with all of the graph and clip identity",
+    ),
+    "paper, these four and a gradient through α′": (
+        "medium/alone.json",
+        "paper",
+        "with these four, gradient through α′",
     ),
     "paper, an average weighted by β in place of the graph": (
         "medium/alone.json",
@@ -178,6 +193,38 @@ def test_table_5_is_the_one_that_is_kept() -> None:
         assert line.endswith(" | " + " | ".join(own) + " |")
 
 
+LOOKING = ("rank1", "mAP", "spearman_beta_visibility", "alpha_inside", "alpha_pointing")
+
+
+def test_people_off_the_centre_are_those_that_are_kept() -> None:
+    study = read_study(RESULTS / "looking.json")
+    lines = table("| people off the centre | rank-1 |")
+    variants = list(dict.fromkeys(row["variant"] for row in study["rows"]))
+    assert len(lines) == len(variants)
+    for line, variant in zip(lines, variants, strict=True):
+        own = [cell(of("looking.json", "repaired", variant, measure)) for measure in LOOKING]
+        assert line.endswith(" | " + " | ".join(own) + " |")
+    area = cell(of("looking.json", "repaired", "W3AN", "person_area"), False)
+    assert f"α on the person ({area} of the picture)" in README.read_text(encoding="utf-8")
+
+
+def test_what_the_paper_lacks_of_repaired() -> None:
+    """Differences between rows of two studies, over the seeds they have in common."""
+    text = " ".join(README.read_text(encoding="utf-8").split())
+    whole = ("medium/table5.json", "repaired", "W3AN")
+    four = ("medium/alone.json", "paper", "with all of the graph and clip identity")
+    learning = ("medium/alone.json", "paper", "with these four, gradient through α′")
+    for one, two, measure, digits in (
+        (four, whole, "mAP", 1),
+        (learning, whole, "mAP", 1),
+        (learning, whole, "spearman_beta_visibility", 1),
+        (whole, learning, "alpha_pointing", 0),
+    ):
+        a, b = (np.array(of(*row, measure)["seeds"]) for row in (one, two))
+        mean, low, high = (f"{100 * v:.{digits}f}".replace("-", "−") for v in interval(a - b)[:3])
+        assert re.search(rf"\b{mean}\b[^\[\d]*\[{low}, {high}\]", text)
+
+
 def test_what_each_repair_is_worth_is_what_the_report_says() -> None:
     studies = {name: read_study(RESULTS / f"{name}.json") for name in ("repairs", "alone")}
     said = [line.split(" | ") for line in format_repairs(studies).splitlines()[2:]]
@@ -196,6 +243,11 @@ def test_what_was_put_back_late_is_what_the_report_says() -> None:
     [
         ("medium/table5", "repaired", "W3AN", "WAN", "mAP"),
         ("medium/table5", "repaired", "W3AN", "W3WAN", "mAP"),
+        ("medium/table5", "repaired", "place-alone", "W3AN", "mAP"),
+        ("table5", "repaired", "place-alone", "W3AN", "mAP"),
+        ("looking", "repaired", "W3AN", "place-alone", "mAP"),
+        ("looking", "repaired", "W3AN", "place-alone", "alpha_pointing"),
+        ("looking", "repaired", "paper with four repairs, gradient through α′", "W3AN", "mAP"),
         ("medium/repairs", "repaired", "W3AN", "without β-weighted readout",
          "spearman_beta_visibility"),
         ("medium/readings", "repaired", "four clips a person", "W3AN", "mAP"),
