@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,29 @@ def test_damaged_embeddings_are_named_and_not_ranked(model: W3AN, tmp_path: Path
             load_embeddings(tmp_path / name)
     with pytest.raises(DataError, match="3 names, but 2 of embedding"):
         load_embeddings(tmp_path / "short.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        ("embedding", lambda a: a.astype(str), "embedding is <U"),
+        ("embedding", lambda a: a[:, 0], r"embedding is float32 \[3\]"),
+        ("frames", lambda a: a[:, :, 0], r"frames is uint8 \[3, 3, 32, 16\]"),
+        ("frames", lambda a: a[:, :, :2], r"frames \[3, 3, 2, 32, 16\], maps .* not of the same"),
+        ("maps", lambda a: a[:, :1], r"maps \[3, 1, .* are not of the same clips"),
+        ("beta", lambda a: a[:, :2], r"beta \[3, 2\] are not of the same clips"),
+        ("identity", lambda a: a.astype(float), "identity is float64"),
+    ],
+)
+def test_embeddings_of_another_shape_are_named(
+    model: W3AN, tmp_path: Path, name: str, change: Callable[[np.ndarray], np.ndarray], says: str
+) -> None:
+    content = embed(model, _tracklets(3))
+    save_embeddings(content, tmp_path / "a.npz")
+    load_embeddings(tmp_path / "a.npz")
+    save_embeddings(content._replace(**{name: change(getattr(content, name))}), tmp_path / "a.npz")
+    with pytest.raises(DataError, match=rf"a\.npz holds no embeddings .*{says}"):
+        load_embeddings(tmp_path / "a.npz")
 
 
 def test_a_film_is_judged_by_who_is_found_and_by_what_can_be_seen(

@@ -64,7 +64,7 @@ def test_footage_is_embedded_ranked_and_evaluated(
     asked = ["evaluate", *street, "--labels", str(who), "--window", "4", "--metric", "cosine"]
     asked += ["--adapt", "--visibility", str(tmp_path / "seen.csv")]
     assert main(asked) == 2
-    assert "columns track_id, frame and visibility" in capsys.readouterr().err
+    assert "has no column 'visibility'" in capsys.readouterr().err
     both = [*asked, "--visibility-column", "share", "--model", str(small), str(small)]
     assert main(both) == 0
     out = capsys.readouterr().out.splitlines()
@@ -93,9 +93,12 @@ def test_a_window_longer_than_every_track_is_a_mistake(
     [
         ("embed STREET --out DIR", "DIR cannot be written"),
         ("embed STREET --out DIR/gt.txt/x.npz", "x.npz cannot be written"),
+        ("embed STREET --out DIR/gt.txt", "gt.txt is read by this command; write to another"),
+        ("embed STREET --out SMALL --model SMALL", "small.pt is read by this command"),
+        ("evaluate STREET --labels DIR/once.csv", "once.csv: nobody comes by twice in the 6 wind"),
         ("embed STREET --out DIR/x.npz --window 99", "gt.txt has 99 frames; choose a shorter"),
-        ("evaluate STREET --labels nope.csv", "nope.csv cannot be read"),
-        ("evaluate STREET --labels DIR/gt.txt", "gt.txt is not a label file"),
+        ("evaluate STREET --labels nope.csv", "nope.csv is missing; give the file of who"),
+        ("evaluate STREET --labels DIR/gt.txt", "gt.txt has no column 'track_id'"),
         ("evaluate STREET --labels DIR/who.csv --window 99", "gt.txt has 99 frames; choose a"),
         ("evaluate STREET --labels DIR/who.csv --model SMALL nope.pt", "nope.pt does not exist"),
         ("evaluate STREET --labels DIR/who.csv --visibility DIR/seen.csv", "track 1, frame 2"),
@@ -120,7 +123,9 @@ def test_what_cannot_be_read_or_written_is_said_before_the_work(
         monkeypatch.setattr(f"w3an_lite.commands.{name}", work)
     for name in ("demo", "run_study"):
         monkeypatch.setattr(f"w3an_lite.experiment_commands.{name}", work)
-    film, boxes, _ = _street(tmp_path)
+    film, boxes, who = _street(tmp_path)
+    once = [line.replace(",2,1,12", ",1,1,12") for line in who.read_text().splitlines()]
+    (tmp_path / "once.csv").write_text("\n".join(once))
     (tmp_path / "seen.csv").write_text("track_id,frame,visibility\n1,1,0.5")
     before = sorted(tmp_path.rglob("*"))
     street = f"--video {film} --boxes {boxes} --model SMALL --self-teach 20 --threads 1"
@@ -282,6 +287,11 @@ def test_a_number_that_cannot_be_is_named_before_any_work(
     *_, option, number = command.split()
     assert f"argument {option}: {number} is not a whole number of" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_result_that_nobody_hears_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)  # as Python does where it was closed
+    say("words")
 
 
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

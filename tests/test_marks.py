@@ -191,7 +191,14 @@ def test_each_notebook_of_the_course_has_its_exercises_and_none_solved(path: Pat
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[]", '{"cells": null, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', "\x00"],
+    [
+        "{",
+        "[]",
+        '{"cells": []}',
+        "[" * 100_000,
+        '{"cells": null, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}',
+        "\x00",
+    ],
 )
 def test_what_is_no_notebook_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.ipynb").write_text(text, encoding="utf-8")
@@ -237,6 +244,42 @@ def test_the_command_lists_all_it_can_and_names_what_it_cannot(
         ("gcn", "propagation", ""),
         ("gcn", "layer", ""),
     ]
+
+
+def test_one_bad_hand_in_does_not_hold_up_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    room, out = tmp_path / "in", tmp_path / "marks.csv"
+    good = written(room, "z.ipynb", cell("check_ratio(2)", SOLVED["ratio"]))
+    (room / "deep.ipynb").write_text('{"cells":' + "[" * 100_000 + "]" * 100_000 + "}")
+    (room / "none.ipynb").write_text('{"cells": [], "metadata": {}}')
+    content = json.loads(good.read_text())
+    content["cells"][2]["outputs"].append({"text": "no type"})
+    (room / "typeless.ipynb").write_text(json.dumps(content))
+    odd = os.fsdecode(b"m\xfcller.ipynb")
+    try:
+        (room / odd).write_bytes(good.read_bytes())
+    except (OSError, UnicodeError):
+        pytest.skip("this system knows no file name that is not UTF-8")
+    assert main(["marks", str(room), "--out", str(out)]) == 2
+    told = capsys.readouterr()
+    assert "deep.ipynb cannot be read as a notebook" in told.err
+    assert "none.ipynb" in told.err
+    assert "typeless.ipynb cannot be read as a notebook" in told.err
+    with open(out, newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    solved = {Path(row["notebook"]).name for row in rows if row["passed"] == "1"}
+    assert {"z.ipynb", "m?ller.ipynb"} <= solved
+
+
+def test_the_sheet_does_not_replace_a_hand_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, "a.ipynb", cell("check_ratio(2)", SOLVED["ratio"]))
+    before = path.read_bytes()
+    assert main(["marks", str(tmp_path), "--out", str(path)]) == 2
+    assert "a.ipynb is read by this command; write to another file" in capsys.readouterr().err
+    assert path.read_bytes() == before
 
 
 def test_places_without_a_notebook_are_named(tmp_path: Path) -> None:

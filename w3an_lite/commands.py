@@ -42,8 +42,16 @@ class Command(NamedTuple):
 
 
 def say(text: str) -> None:
-    """A command's result goes to standard output; progress goes to standard error."""
-    sys.stdout.write(text + "\n")
+    """A command's result goes to standard output, if it is open; progress to standard error."""
+    if sys.stdout is not None:
+        sys.stdout.write(text + "\n")
+
+
+def refuse_input(out: Path, *inputs: Path | None) -> None:
+    """ValueError, before the work, if writing `out` would replace one of `inputs`."""
+    for path in inputs:
+        if path is not None and path.exists() and out.exists() and out.samefile(path):
+            raise ValueError(f"{out} is read by this command; write to another file")
 
 
 def _pretrain_arguments(parser: Parser) -> None:
@@ -122,6 +130,7 @@ def _embed(
 ) -> None:
     torch.set_num_threads(threads)
     check_out(out)
+    refuse_input(out, video, boxes, model)
     network = W3AN.from_pretrained(model or SHIPPED)
     tracks = read_mot(video, boxes, size=network.size)
     tracklets = _windows(tracks, boxes, window) if window else tracks
@@ -184,7 +193,13 @@ def _evaluate(
     for network in [W3AN.from_pretrained(path or SHIPPED) for path in model]:
         tracks = read_mot(video, boxes, size=network.size)
         cut = _windows(tracks, boxes, window, limit)
-        label_windows(cut, labels)  # what they lack is said before a network is taught
+        known_as = label_windows(cut, labels)  # what lacks is said before a network is taught
+        visits = {(t.identity, t.camera) for t in known_as}
+        if len(visits) == len({identity for identity, _ in visits}):
+            raise DataError(
+                f"{labels}: nobody comes by twice in the {len(cut)} windows, so that none can be "
+                "found; label a second visit, or choose a shorter window"
+            )
         if known is not None:
             visibility_of(cut, known)
         found = judge(_taught(network, tracks, **teaching), cut, labels, known, metric, name)

@@ -23,6 +23,12 @@ from .plots import attention_grid, save
 
 FIELDS = ("names", "identity", "camera", "embedding", "frames", "maps", "beta")
 
+_SHAPES = {
+    "names": ("U", 1), "identity": ("iu", 1), "camera": ("iu", 1), "embedding": ("f", 2),
+    "frames": ("u", 5), "maps": ("f", 4), "beta": ("f", 2),
+}  # fmt: skip
+"""Of each of `FIELDS`: kinds of dtype, and how many axes."""
+
 
 class Embeddings(NamedTuple):
     """What `embed` keeps of N tracklets: enough to rank and to draw, without the video.
@@ -74,6 +80,13 @@ def load_embeddings(path: str | Path) -> Embeddings:
         for name, array in found._asdict().items():
             if len(array) != len(found.names):
                 raise ValueError(f"{len(found.names)} names, but {len(array)} of {name}")
+            kinds, axes = _SHAPES[name]
+            if array.dtype.kind not in kinds or array.ndim != axes or array.size == 0:
+                raise ValueError(f"{name} is {array.dtype} {list(array.shape)}")
+        clips = found.frames.shape[:2]
+        if found.frames.shape[2] != 3 or found.maps.shape[:2] != clips or found.beta.shape != clips:
+            shapes = (f"{n} {list(getattr(found, n).shape)}" for n in ("frames", "maps", "beta"))
+            raise ValueError(f"{', '.join(shapes)} are not of the same clips")
         return found
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; make it with `embed --out {path}`") from error

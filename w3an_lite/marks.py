@@ -17,7 +17,6 @@ from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
-from nbformat import ValidationError as Invalid
 
 from . import exercises
 from .course import FOLDED
@@ -92,8 +91,8 @@ def read_marks(path: str | Path, run: bool = False, seconds: int = 300) -> Marks
         notebook = nbformat.reads(text, as_version=4)
         notebook.cells = [cell for cell in notebook.cells if _own(cell)]
         source = "\n".join(cell.source for cell in notebook.cells)
-        ran = any(_said(cell) or _stopped(cell) for cell in notebook.cells)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, Invalid) as error:
+        said = [_said(cell) or _stopped(cell) for cell in notebook.cells]
+    except Exception as error:  # a hand-in can be broken in any way, and others wait behind it
         raise ValueError(
             f"{path} cannot be read as a notebook ({type(error).__name__}); open it in JupyterLab "
             "and save it again"
@@ -109,7 +108,7 @@ def read_marks(path: str | Path, run: bool = False, seconds: int = 300) -> Marks
         found, remark = _run(notebook, path.parent, seconds, known)
     else:
         found = [verdict for cell in notebook.cells for verdict in _verdicts(cell, known)]
-        remark = "" if ran else "it has no outputs: not run, or cleared"
+        remark = "" if any(said) else "it has no outputs: not run, or cleared"
     order = _checks(source, known)
     order += [name for name in known if name not in order]
     return Marks(", ".join(taught), {name: _best(name, found) for name in order}, remark)

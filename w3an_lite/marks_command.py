@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .commands import Command, Parser, say
+from .commands import Command, Parser, refuse_input, say
 from .data_arguments import at_least, check_out
 from .files import write_rows
 
@@ -43,18 +43,20 @@ def _marks(places: list[Path], run: bool, seconds: int, out: Path | None) -> Non
     rows: list[dict[str, object]] = []
     failed: list[str] = []
     paths, others = notebooks(places)
+    if out is not None:
+        refuse_input(out, *paths)
     for path in paths:
         try:
             marks = read_marks(path, run, seconds)
         except ValueError as error:
             failed.append(str(error))
-            rows.append({"notebook": path, "remark": str(error)})
+            rows.append({"notebook": _printable(path), "remark": _printable(error)})
         else:
             say(f"{path}: {_told(marks)}")
             for exercise, passed in marks.passed.items():
                 mark = "" if passed is None else int(passed)
-                row = {"notebook": path, "page": marks.page, "exercise": exercise, "passed": mark}
-                rows.append({**row, "remark": marks.remark})
+                row = {"notebook": _printable(path), "page": marks.page, "exercise": exercise}
+                rows.append({**row, "passed": mark, "remark": marks.remark})
         if out is not None:
             write_rows([dict.fromkeys(COLUMNS, "") | row for row in rows], out, "utf-8-sig")
     if others:
@@ -64,6 +66,11 @@ def _marks(places: list[Path], run: bool, seconds: int, out: Path | None) -> Non
         say(f"wrote {out}: {len(paths) - len(failed)} of {len(paths)} notebooks could be read")
     if failed:
         raise ValueError("; ".join(failed))
+
+
+def _printable(text: object) -> str:
+    """`text` with ? for what no file in UTF-8 can hold, as some names of files have."""
+    return str(text).encode("utf-8", "replace").decode("utf-8")
 
 
 def _told(marks: Marks) -> str:

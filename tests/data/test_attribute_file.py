@@ -150,3 +150,12 @@ def test_what_is_no_csv(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_bytes(b"")
     with pytest.raises(DataError, match="does not begin"):
         read_attribute_file(tmp_path / "empty.csv")
+
+
+def test_a_file_that_cannot_be_read_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", locked)
+    with pytest.raises(DataError, match=r"labels\.csv cannot be read \(Permission denied\); write"):
+        read_attribute_file(path)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+import scipy.io
 from tiny_layouts import tracklet, two_camera_split
 
 from w3an_lite.data.check import DATASETS, Row, all_ok, check_data, format_table
@@ -55,6 +57,37 @@ def test_a_lost_frame_is_found(dataset: str, root: Path) -> None:
     rows = check_data(dataset, root, official=False)
     assert not all_ok(rows)
     assert rows[-1].verdict == "wrong"
+
+
+@pytest.mark.parametrize("layout", ["ilids-vid", "prid2011"])
+def test_a_gap_between_frames_is_a_row(tmp_path: Path, layout: str) -> None:
+    root = write_layout(two_camera_split(6), layout, tmp_path / "set", progress=False)
+    second = sorted(root.rglob("*.png"))[1]
+    second.unlink()
+    rows = check_data(layout, root, official=False)
+    assert rows[-1][::3] == ("frames in a row", "wrong")
+    assert f"{second.parent}: no frame between" in rows[-1].found
+    assert [row.verdict for row in rows[:-1]] == ["ok"] * (len(rows) - 1)
+
+
+def test_every_split_and_partition_is_opened(tmp_path: Path) -> None:
+    prid = write_layout(two_camera_split(6), "prid2011", tmp_path / "prid", progress=False)
+    splits = json.loads((prid / "splits_prid2011.json").read_text())
+    splits[7]["test"][0] = "person_0099"
+    (prid / "splits_prid2011.json").write_text(json.dumps(splits))
+    rows = check_data("prid2011", prid, official=False)
+    assert rows[-1].verdict == "wrong"
+    assert "person_0099 is not among both the people of split 7" in rows[-1].found
+
+    stills = Split("x", [tracklet(p, 1, 1) for p in range(1, 6)])
+    rap = write_layout(stills, "rap", tmp_path / "rap", progress=False)
+    path = rap / "RAP_annotation" / "RAP_annotation.mat"
+    content = scipy.io.loadmat(path)
+    content["RAP_annotation"]["partion"][0, 0][4, 0]["train_index"][0, 0][0, 0] = 6
+    scipy.io.savemat(path, {"RAP_annotation": content["RAP_annotation"]})
+    rows = check_data("rap", rap, official=False)
+    assert rows[-1].verdict == "wrong"
+    assert "partition 4 names an image twice or one that is not there" in rows[-1].found
 
 
 def test_a_broken_index_is_a_row(dataset: str, root: Path) -> None:

@@ -57,7 +57,9 @@ def test_frames_are_sorted_by_name_and_hidden_files_passed_over(tmp_path: Path) 
         (["9.png", "10.png"], "10.png and 9.png are duplicated or unsorted"),
         (["001.png", "1.png"], "001.png and 1.png are duplicated or unsorted"),
         (["a.png"], "does not end in its number"),
-        (["1.jpg"], "holds no .png frame"),
+        ([], "holds no .png frame"),
+        (["1.png", "2.jpg"], r"2\.jpg does not end in \.png, as .* \(1 such\); rename or conv"),
+        (["1.png", "2.PNG", "3.PNG"], r"2\.PNG does not end in \.png, .* \(2 such\)"),
     ],
 )
 def test_frames_whose_names_do_not_tell_their_order(
@@ -67,6 +69,61 @@ def test_frames_whose_names_do_not_tell_their_order(
         (tmp_path / name).touch()
     with pytest.raises(DataError, match=message):
         layout.sequence(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "told"),
+    [
+        ("cam1/person001", "cam2_person001_00002.png", "cam2"),
+        ("cam1/person001", "cam1_person002_00002.png", "person002"),
+        ("cam_a/person_0001", "cam_b_person_0001_0002.png", "cam_b"),
+        ("cam_a/person_0001", "person_0011_0002.png", "person_0011"),
+    ],
+)
+def test_a_frame_of_another_folder_is_named(
+    tmp_path: Path, folder: str, name: str, told: str
+) -> None:
+    place = tmp_path / folder
+    place.mkdir(parents=True)
+    own = name.replace("cam2", "cam1").replace("person002", "person001")
+    own = own.replace("cam_b", "cam_a").replace("person_0011", "person_0001")
+    (place / own.replace("2.png", "1.png")).touch()
+    assert len(layout.sequence(place)) == 1
+    (place / name).touch()
+    with pytest.raises(DataError, match=rf"{name}, a frame of {told}; move it where it belongs"):
+        layout.sequence(place)
+
+
+def test_a_gap_in_the_numbers_is_told(tmp_path: Path) -> None:
+    for number in (7, 8, 10, 13):
+        (tmp_path / f"{number:04d}.png").touch()
+    told = layout.gap(layout.sequence(tmp_path))
+    assert told == f"{tmp_path}: no frame between 0008.png and 0010.png; 3 in all"
+    for number in (9, 11, 12):
+        (tmp_path / f"{number:04d}.png").touch()
+    assert layout.gap(layout.sequence(tmp_path)) == ""
+
+
+@pytest.mark.parametrize("name", ["person_001", "person1", "Person001", "person001 (copy)"])
+def test_a_folder_called_nearly_so_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "person001").mkdir()
+    (tmp_path / "persons").mkdir()
+    assert list(layout.numbered(tmp_path, "person", 3)) == [1]
+    (tmp_path / name).mkdir()
+    with pytest.raises(DataError, match=r"is not called as .* such as person001; rename it"):
+        layout.numbered(tmp_path, "person", 3)
+
+
+def test_what_cannot_be_listed_or_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cam2").touch()
+    for read in (
+        lambda: layout.numbered(tmp_path / "cam2", "person", 3),
+        lambda: layout.sequence(tmp_path / "cam2"),
+    ):
+        with pytest.raises(DataError, match=r"cam2 cannot be listed \(Not a directory\); give a"):
+            read()
+    with pytest.raises(DataError, match=r"cannot be read \(Is a directory\); give a list of names"):
+        layout.read_names(tmp_path)
 
 
 @given(
@@ -125,10 +182,10 @@ def test_mat_files_that_do_not_hold_what_they_should(tmp_path: Path) -> None:
 
 
 def test_numbered_folders_in_the_order_of_their_numbers(tmp_path: Path) -> None:
-    for name in ("person010", "person002", "person1", "other"):
+    for name in ("person010", "person002", "persons", "other"):
         (tmp_path / name).mkdir()
     (tmp_path / "person003").touch()
-    assert list(layout.numbered(tmp_path, r"person(\d{3})")) == [2, 10]
+    assert list(layout.numbered(tmp_path, "person", 3)) == [2, 10]
 
 
 def test_missing_and_miscounted_tell_the_remedy(tmp_path: Path) -> None:

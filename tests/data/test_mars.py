@@ -166,6 +166,9 @@ DAMAGE = {
     "wrong shape": (_train(lambda a: a[:, :3]), r"has the shape \[8, 3\], not \[n, 4\]"),
     "empty": (_train(lambda a: a[:0]), r"has the shape \[0, \d\]"),
     "overlap": (_train(_set(1, 0, 2)), "tracklet 2 runs from frame 2 to 5 and does not follow"),
+    "boundary moved by one": (
+        _train(lambda a: _set(1, 0, 2)(_set(0, 1, 1)(a))),
+        r"tracklet 2 runs from frame 2 to 5, but these are '0001C1T0001F002.*0001C1T0002F003"),
     "backwards": (_train(lambda a: a[[1, 0, *range(2, 8)]]), "tracklet 1 runs from frame 3 to 5"),
     "identity out of range": (_test(_set(0, 2, -2)), "identities run from -1 to 9999"),
     "camera out of range": (_test(_set(0, 3, 10)), "cameras from 1 to 9"),
@@ -183,6 +186,13 @@ def test_damage_has_its_own_error(root: Path, damage: str) -> None:
     opened(root)
     do(root)
     with pytest.raises(DataError, match=message):
+        opened(root)
+
+
+def test_a_folder_that_is_a_file_is_named(root: Path) -> None:
+    shutil.rmtree(root / "bbox_test")
+    (root / "bbox_test").touch()
+    with pytest.raises(DataError, match=r"bbox_test cannot be listed \(Not a directory\); unpack"):
         opened(root)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from w3an_lite.data import mot
-from w3an_lite.data.mot import MotFrames, label_windows, read_boxes, read_mot, windows
+from w3an_lite.data.mot import MotFrames, label_windows, read_mot, windows
 from w3an_lite.data.tracklet import ArrayFrames, DataError, Tracklet, Truth
 from w3an_lite.data.video import crop, frames_of
 
@@ -193,52 +193,6 @@ def test_min_frames_and_progress(
         read_mot(folder, boxes, min_frames=0)
 
 
-def test_ignored_boxes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = write(tmp_path, "1,1,0,0,8,8,0", "2,1,0,0,8,8,1", "3,1,0,0,8,8")
-    with caplog.at_level(logging.INFO):
-        assert read_boxes(path)[:, 0].tolist() == [1, 2, 3]
-    assert "1 of 3 boxes have confidence 0" in caplog.text
-    assert read_boxes(path, skip_ignored=True)[:, 0].tolist() == [2, 3]
-
-
-def test_boxes_are_sorted_and_forgiving_of_blanks(tmp_path: Path) -> None:
-    path = write(
-        tmp_path,
-        "\ufeff# frame track ...",
-        "",
-        "10 2 1 2 3 4",
-        "9, 2, 1, 2, 3.5, 4",
-        "9.0,1,0,0,1,1",
-    )
-    assert read_boxes(path).tolist() == [
-        [9, 1, 0, 0, 1, 1],
-        [9, 2, 1, 2, 3.5, 4],
-        [10, 2, 1, 2, 3, 4],
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("1,2,3,4,5", r"has 5 columns; give frame, track, left"),
-        ("1,2,x,4,5,6", r"left is 'x', not a number"),
-        ("1,2,,4,5,6", r"left is '', not a number"),
-        ("1,2,nan,4,5,6", r"left is nan; give a finite"),
-        ("1,2,3,4,0,6", r"the box is 0 x 6 pixels; it has no area"),
-        ("1,2,3,4,5,-6", r"the box is 5 x -6 pixels"),
-        ("0,2,3,4,5,6", r"frame is 0, but frames count from 1; add 1"),
-        ("1,0,3,4,5,6", r"track is 0, but tracks count from 1; add 1"),
-        ("1,-1,3,4,5,6", r"track is -1.*run a tracker"),
-        ("1.5,2,3,4,5,6", r"frame is 1.5"),
-        ("7,1,3,4,5,6", r"frame 7 of track 1 was already given in line 1"),
-    ],
-)
-def test_bad_line_is_named(tmp_path: Path, line: str, message: str) -> None:
-    path = write(tmp_path, "7,1,0,0,8,8,1", line)
-    with pytest.raises(DataError, match=rf"gt\.txt line 2:? ?.*{message}"):
-        read_boxes(path)
-
-
 def test_bad_files_are_named(folder: Path, video: Path, tmp_path: Path) -> None:
     boxes = write(tmp_path, "1,1,0,0,8,8")
     with pytest.raises(DataError, match=r"none\.avi is missing"):
@@ -343,16 +297,39 @@ def test_label_windows(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="2 different people"):
         label_windows(parts[:1], path)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20)
-    with pytest.raises(
-        DataError, match=r"labels\.csv is not a text file; give a label file, a CSV$"
-    ):
+    with pytest.raises(DataError, match=r"labels\.csv is not a CSV file in UTF-8"):
         label_windows(parts, path)
-    for bad in ("track_id,person\n1,A\n", head + "1,A,x,1,2\n", head + "1,A\n"):
-        path.write_text(bad)
-        with pytest.raises(DataError, match=r"labels\.csv is not a label file"):
-            label_windows(parts, path)
-    with pytest.raises(DataError, match=r"none\.csv cannot be read"):
+    with pytest.raises(DataError, match=r"none\.csv is missing; give the file of who each track"):
         label_windows(parts, tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("track_id,person\n1,A\n", "csv has no column 'visit'; .* track_id, person, visit"),
+        ("person,track_id,person,visit,first_frame,last_frame\n", "csv has 2 columns 'person'"),
+        ("1,A,x,1,2\n", "line 2: visit is 'x', not a whole number"),
+        ("1,A\n", "line 2 has 2 cells for 5 columns"),
+        ("1,A,1,1,2\n1,A,1,1,2,9\n", "line 3 has 6 cells for 5 columns"),
+        ("1,A,1,1,2\n2, ,1,1,2\n", "line 3: person is empty; name the person, or leave"),
+        (f"1,A,{'9' * 30},1,2\n", "line 2: visit is '9+', not a whole number of at most 15"),
+        ("1,A,1,20,2\n", "line 2: first_frame 20 comes after last_frame 2"),
+    ],
+)
+def test_a_bad_label_is_named_with_its_line(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "labels.csv"
+    head = "" if text[0] in "tp" else "track_id,person,visit,first_frame,last_frame\n"
+    path.write_text(head + text)
+    with pytest.raises(DataError, match=says):
+        label_windows([mot_tracklet(2)], path)
+
+
+def test_boxes_as_shares_of_the_picture_are_refused(folder: Path, tmp_path: Path) -> None:
+    boxes = write(tmp_path, "1,1,0.2,0.1,0.1,0.5", "2,1,0.2,0.1,0.1,0.9")
+    with pytest.raises(DataError, match=r"gt\.txt: no box is wider or higher than 0\.9 pixels; sh"):
+        read_mot(folder, boxes)
+    write(tmp_path, "1,1,0.2,0.1,0.1,0.5", "2,1,0.2,0.1,0.1,2")
+    assert len(read_mot(folder, boxes)) == 1
 
 
 def test_pets2009() -> None:

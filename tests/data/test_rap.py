@@ -82,12 +82,18 @@ def test_the_parts_of_a_partition(root: Path) -> None:
             read_rap(root, part=part, partition=number, official=False)
 
 
+def test_the_halves_of_a_partition_are_found_by_name(root: Path) -> None:
+    part = {"test_index": np.array([[4, 2]]), "train_index": np.array([[1, 3, 5]])}
+    write(root, partion=cells([part]))
+    assert len(read_rap(root, part="train", official=False)) == 3
+
+
 def test_official_counts_are_demanded_unless_waived(root: Path) -> None:
     with pytest.raises(DataError, match=r"images: found 5, the official set has 41,585"):
         read_rap(root)
 
 
-def _bad_part(train: list[int], test: list[int]) -> dict[str, object]:
+def _bad_part(train: list[float], test: list[float]) -> dict[str, object]:
     part = {"train_index": np.array([train]), "test_index": np.array([test])}
     return {"partion": cells([part])}
 
@@ -119,6 +125,15 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         r"attribute Female is not among its 92 names \(1 such\)"),
     "partition out of range": (_annotate(**_bad_part([1, 6], [2])), "one that is not there"),
     "partition of overlap": (_annotate(**_bad_part([1, 2], [2])), "names an image twice"),
+    "partition of fractions": (
+        _annotate(**_bad_part([1, 1.5], [2])), r"partition 0 names image 1\.5, which is no whole"),
+    "partition of nan": (
+        _annotate(**_bad_part([1, float("nan")], [2])), "partition 0 names image nan, which is no"),
+    "partition of other fields": (
+        _annotate(partion=cells([{"train": [1], "test_index": [2]}])), "is not the struct of RAP"),
+    "attribute twice": (
+        _annotate(attribute_eng=cells([*ORDER[:-2], ORDER[-1], ORDER[-1]])),
+        r"RAP_annotation\.mat: attribute Female is there twice"),
     "partition of nobody": (_annotate(**_bad_part([1, 2], [])), "names nobody for one half"),
     "not the struct": (
         lambda r: scipy.io.savemat(r / ANNOTATION, {"RAP_annotation": np.eye(3)}),

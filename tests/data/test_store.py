@@ -286,6 +286,19 @@ def test_other_files_are_encoded(tmp_path: Path) -> None:
     assert (out / "frames.bin").read_bytes() == expected
 
 
+def test_a_jpeg_file_taken_sideways_is_encoded_upright(tmp_path: Path) -> None:
+    split = files_split(tmp_path / "in", [1])
+    (path,) = split.train[0].frames.paths  # type: ignore[attr-defined]
+    exif = Image.Exif()
+    exif[0x0112] = 3  # on its head: the size is the same
+    with Image.open(path) as image:
+        image.save(path, exif=exif, quality=95)
+    out = quiet(split, tmp_path / "s", None, "jpeg")
+    stored = open_store(out).train[0].frames.read([0]).astype(int)
+    assert np.abs(stored - split.train[0].frames.read([0])).mean() < 20
+    assert (out / "frames.bin").read_bytes() != path.read_bytes()
+
+
 def test_frames_are_a_plain_npy_file(tmp_path: Path) -> None:
     split = split_of([3, 2])
     out = quiet(split, tmp_path / "s")
@@ -503,6 +516,16 @@ def test_the_same_again_does_nothing(tmp_path: Path) -> None:
     assert [entry.stat().st_mtime_ns for entry in out.iterdir()] == times
     (out / "frames.npy").write_bytes(b"short")
     with pytest.raises(DataError, match=r"frames\.npy has 5 bytes"):
+        quiet(split, out)
+
+
+def test_a_store_that_does_not_say_its_source_is_left_alone(tmp_path: Path) -> None:
+    split = split_of([3, 2])
+    out = quiet(split, tmp_path / "s")
+    state = json.loads((out / "store.json").read_text())
+    del state["source"]
+    (out / "store.json").write_text(json.dumps(state))
+    with pytest.raises(DataError, match=r"store\.json does not say what it was packed from; remov"):
         quiet(split, out)
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+import torch
+from PIL import ExifTags, Image
 
 from w3an_lite.data.tracklet import (
     DISTRACTOR,
@@ -63,15 +64,24 @@ def test_resizing_keeps_flat_frames_and_the_order_of_bright_and_dark() -> None:
         np.zeros((2, 4, 4, 3), np.uint8),
         np.zeros((3, 4, 4), np.uint8),
         np.zeros((0, 3, 4, 4), np.uint8),
+        np.zeros((2, 3, 0, 4), np.uint8),
     ],
 )
 def test_arrays_that_are_no_frames_are_named(array: np.ndarray) -> None:
-    with pytest.raises(DataError, match=r"give uint8 \[n, 3, H, W\] with n at least 1"):
+    with pytest.raises(DataError, match=r"give uint8 \[n, 3, H, W\] with n, H and W at least 1"):
         ArrayFrames(array)
 
 
+@pytest.mark.parametrize(
+    "array", [torch.zeros((2, 3, 4, 4), dtype=torch.uint8), [[[[0]]] * 3]], ids=["tensor", "list"]
+)
+def test_frames_that_are_no_array_are_named(array: object) -> None:
+    with pytest.raises(DataError, match=rf"frames are a {type(array).__name__}; give a NumPy arr"):
+        ArrayFrames(array)  # type: ignore[arg-type]
+
+
 def test_a_tracklet_without_files() -> None:
-    with pytest.raises(DataError, match="a tracklet without frames"):
+    with pytest.raises(DataError, match="FileFrames of no paths: a tracklet without frames"):
         FileFrames(())
 
 
@@ -153,3 +163,25 @@ def test_attributes_out_of_range_are_refused(value: float) -> None:
     Tracklet(frames, 1, 1, attributes=np.array([0, 1, 0.5, -1], np.float32))
     with pytest.raises(DataError, match=r"attributes run from .* give 0 to 1, or -1\.0 where"):
         Tracklet(frames, 1, 1, attributes=np.array([0, value, -1], np.float32))
+
+
+@pytest.mark.parametrize(
+    "values", [[0.0, 1.0], torch.zeros(2), np.zeros((1, 2)), np.array(["0", "1"])]
+)
+def test_attributes_that_are_no_numbers_in_a_row_are_refused(values: object) -> None:
+    frames = ArrayFrames(np.zeros((1, 3, 2, 2), np.uint8))
+    name = type(values).__name__
+    with pytest.raises(DataError, match=rf"t: attributes are a {name}; give a NumPy array of numb"):
+        Tracklet(frames, 1, 1, "t", attributes=values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp"])
+def test_a_picture_taken_sideways_stands_upright(tmp_path: Path, ending: str) -> None:
+    upright = np.zeros((8, 16, 3), np.uint8)
+    upright[:, :8] = 255  # white on the left
+    image, exif = Image.fromarray(upright), Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # to be turned right by a quarter
+    image.transpose(Image.Transpose.ROTATE_90).save(tmp_path / f"a.{ending}", exif=exif)
+    found = read_image(tmp_path / f"a.{ending}").astype(int)
+    assert found.shape == (3, 8, 16)
+    assert np.abs(found - upright.transpose(2, 0, 1)).max() < 20

@@ -40,8 +40,13 @@ def test_windows_find_their_own_frames(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("track_id,frame\n7,3\n", r"seen.csv line 2 .*columns track_id, frame and visibility"),
-        ("track_id,frame,visibility\n7,x,1\n", "line 2"),
+        (
+            "track_id,frame\n7,3\n",
+            r"seen\.csv has no column 'visibility'; .* track_id, frame, visib",
+        ),
+        ("track_id,frame,visibility\n7,x,1\n", "line 2: frame is 'x', not a whole number"),
+        ("track_id,frame,visibility\n7,3,high\n", "line 2: visibility is 'high', not a number"),
+        ("track_id,frame,visibility\n7,3,0,1\n", "line 2 has 4 cells for 3 columns; quote"),
         ("track_id,frame,visibility\n7,3,1\n7,4,1.5\n", r"line 3: .* is 1.5, not in \[0, 1\]"),
         ("track_id,frame,visibility\n7,3,nan\n", "is nan"),
         ("track_id,frame,visibility\n7,3,1\n7,3,1\n", "line 3: .*frame 3, was given before"),
@@ -50,5 +55,5 @@ def test_windows_find_their_own_frames(tmp_path: Path) -> None:
 def test_what_cannot_be_is_named(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(DataError, match=says):
         read_visibility(_write(tmp_path, text))
-    with pytest.raises(DataError, match=r"gone\.csv cannot be read"):
+    with pytest.raises(DataError, match=r"gone\.csv is missing; give the file of visibilities"):
         read_visibility(tmp_path / "gone.csv")

@@ -61,9 +61,9 @@ def read_attribute_file(
         raise DataError(f"{path} is missing; give the CSV that `attributes` wrote")
     start = 1 + VALUES.index(values) * len(NAMES)
     found: dict[str, NDArray[np.float32]] = {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
-        try:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
             if tuple(next(reader, ())) != HEADER:
                 raise DataError(
                     f"{path} does not begin with the {len(HEADER)} columns {HEADER[0]}, "
@@ -75,8 +75,10 @@ def read_attribute_file(
                 if row[0] in found:
                     raise DataError(f"{where}: {row[0]} is there twice; remove one row")
                 found[row[0]] = numbers[start - 1 : start - 1 + len(NAMES)].astype(np.float32)
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise DataError(f"{path} is not a CSV file ({error}); write it again") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); write it again") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not a CSV file ({error}); write it again") from error
     return found
 
 

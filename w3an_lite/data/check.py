@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from w3an_lite.data import ilids_vid, mars, mars_index, prid2011, rap
-from w3an_lite.data.tracklet import DataError
+from w3an_lite.data.layout import ListedFrames, gap
+from w3an_lite.data.output import all_tracklets
+from w3an_lite.data.tracklet import DataError, Tracklet
 
 
 class Row(NamedTuple):
@@ -31,7 +33,22 @@ class _Set:
     paths: tuple[str, ...]
     official: Mapping[str, int]
     counts: Callable[[Path], Mapping[str, int]]
-    open: Callable[[Path, bool], object]
+    open: Callable[[Path, bool], Sequence[Tracklet]]
+
+
+def _open_mars(root: Path, official: bool) -> Sequence[Tracklet]:
+    mars.read_mars(root, official=official, files="listed")
+    return ()  # its lists say which frames there are
+
+
+def _open_ilids_vid(root: Path, official: bool) -> Sequence[Tracklet]:
+    return all_tracklets(ilids_vid.read_ilids_vid(root, official=official))
+
+
+def _open_rap(root: Path, official: bool) -> Sequence[Tracklet]:
+    rap.check_partitions(root)
+    rap.read_rap(root, official=official)
+    return ()  # stills
 
 
 _SETS = {
@@ -42,7 +59,7 @@ _SETS = {
          "info/test_name.txt", "info/tracks_test_info.mat", "info/query_IDX.mat"),
         mars_index.OFFICIAL,
         lambda root: mars_index.read_index(root).counts(),
-        lambda root, official: mars.read_mars(root, official=official, files="listed"),
+        _open_mars,
     ),
     "ilids-vid": _Set(
         ilids_vid.SOURCE,
@@ -51,7 +68,7 @@ _SETS = {
          ilids_vid.SPLITS.as_posix()),
         ilids_vid.OFFICIAL,
         ilids_vid.counts,
-        lambda root, official: ilids_vid.read_ilids_vid(root, official=official),
+        _open_ilids_vid,
     ),
     "prid2011": _Set(
         prid2011.SOURCE,
@@ -59,7 +76,7 @@ _SETS = {
         ("multi_shot/cam_a", "multi_shot/cam_b", "splits_prid2011.json"),
         prid2011.OFFICIAL,
         prid2011.counts,
-        lambda root, official: prid2011.read_prid2011(root, official=official),
+        prid2011.open_all,
     ),
     "rap": _Set(
         rap.SOURCE,
@@ -67,14 +84,15 @@ _SETS = {
         ("RAP_dataset", rap.ANNOTATION.as_posix()),
         rap.OFFICIAL,
         rap.counts,
-        lambda root, official: rap.read_rap(root, official=official),
+        _open_rap,
     ),
 }  # fmt: skip
 DATASETS = tuple(_SETS)
 
 
 def check_data(dataset: str, root: str | Path, *, official: bool = True) -> list[Row]:
-    """Check `dataset`, one of `DATASETS`, under `root`: its files, its counts, then a full opening.
+    """Check `dataset`, one of `DATASETS`, under `root`: its files, its counts, then a full opening,
+    with every split and partition it brings.
 
     official: expect the official counts; False reports the counts of a set of another size
 
@@ -99,10 +117,15 @@ def check_data(dataset: str, root: str | Path, *, official: bool = True) -> list
         verdict = "ok" if found[what] == number or not official else "wrong"
         rows.append(Row(what, expected, f"{found[what]:,}", verdict))
     try:
-        spec.open(root, official and all(row.verdict == "ok" for row in rows))
+        tracklets = spec.open(root, official and all(row.verdict == "ok" for row in rows))
         rows.append(Row("every listed file", "consistent", "consistent", "ok"))
     except (DataError, OSError) as error:
-        rows.append(Row("every listed file", "consistent", str(error), "wrong"))
+        return [*rows, Row("every listed file", "consistent", str(error), "wrong")]
+    sequences = [t.frames for t in tracklets if isinstance(t.frames, ListedFrames)]
+    gaps = [place for frames in sequences if (place := gap(frames))]
+    if gaps:
+        more = f" (and {len(gaps) - 1} more folders)" if len(gaps) > 1 else ""
+        rows.append(Row("frames in a row", "consistent", f"{gaps[0]}{more}", "wrong"))
     return rows
 
 

@@ -74,8 +74,7 @@ def people(root: Path) -> dict[int, dict[int, Path]]:
     """Folders by person number, for camera 1 and camera 2."""
     need(root, SOURCE, LAYOUT)
     cameras = {
-        c: numbered(need(root / SEQUENCES / f"cam{c}", SOURCE, LAYOUT), r"person(\d{3})")
-        for c in (1, 2)
+        c: numbered(need(root / SEQUENCES / f"cam{c}", SOURCE, LAYOUT), "person", 3) for c in (1, 2)
     }
     if not cameras[1]:
         raise DataError(f"{root / SEQUENCES / 'cam1'} holds no folder person001 …; fetch it again")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w3an_lite.data.tracklet import DataError, FileFrames, Size
+from w3an_lite.data.video import IMAGES
 
 Names = NDArray[np.bytes_]
 """File names of one width, as they are on disk: bytes `[n]`."""
@@ -96,7 +98,12 @@ def load_matrix(path: Path, variable: str, columns: int | None = None) -> NDArra
 
 def read_names(path: Path) -> Names:
     """One file name a line, as bytes `[n]`."""
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}); give a list of names, or fetch it again"
+        ) from error
     names = _equal_lines(data)
     if names is None:
         names = np.array([line.strip() for line in data.splitlines()], dtype=np.bytes_)
@@ -132,15 +139,43 @@ def refuse_paths(names: Names, source: str) -> None:
 
 
 def entries(folder: Path, suffix: str) -> Names:
-    """Names of the visible files of `folder` that end in `suffix`, sorted, as bytes."""
+    """Names of the visible files of `folder` that end in `suffix`, sorted, as bytes.
+
+    `DataError` names an image that ends otherwise, and a folder that cannot be listed.
+    """
     end = suffix.encode()
-    with os.scandir(os.fsencode(folder)) as found:
-        names = sorted(e.name for e in found if e.name.endswith(end) and e.name[:1] != b".")
+    with _listed(folder) as found:
+        visible = [e.name for e in found if e.name[:1] != b"."]
+    names = sorted(name for name in visible if name.endswith(end))
+    if len(names) < len(visible):
+        others = (os.fsdecode(name) for name in visible if not name.endswith(end))
+        odd = sorted(name for name in others if Path(name).suffix.lower() in IMAGES)
+        if odd:
+            raise DataError(
+                f"{folder / odd[0]} does not end in {suffix}, as this layout's frames do "
+                f"({len(odd)} such); rename or convert it, or move it away"
+            )
     return np.array(names, dtype=np.bytes_)
 
 
+@contextmanager
+def _listed(folder: Path) -> Iterator[Iterator[os.DirEntry[bytes]]]:
+    """What `folder` holds; `DataError` if that cannot be told."""
+    try:
+        with os.scandir(os.fsencode(folder)) as found:
+            yield found
+    except OSError as error:
+        raise DataError(
+            f"{folder} cannot be listed ({error.strerror}); give a folder that you may read, or "
+            "fetch it again"
+        ) from error
+
+
 def sequence(folder: Path, suffix: str = ".png") -> ListedFrames:
-    """The frames of `folder` in the order of their names, which must be their order in time."""
+    """The frames of `folder` in the order of their names, which must be their order in time.
+
+    A name that tells a camera and a person, as `cam1_person001_00317.png`, must tell its folder's.
+    """
     names = entries(folder, suffix)
     if len(names) == 0:
         raise DataError(f"{folder} holds no {suffix} frame; fetch it again or remove the folder")
@@ -150,6 +185,9 @@ def sequence(folder: Path, suffix: str = ".png") -> ListedFrames:
             f"{folder}: a frame's name does not end in its number; name them 0001.png …"
         )
     count = [int(number.group(1)) for number in numbers if number]
+    heads = {bytes(name[: n.start()]): name for name, n in zip(names, numbers, strict=True) if n}
+    for head, name in heads.items():
+        _check_home(folder, os.fsdecode(head), os.fsdecode(bytes(name)))
     odd = [i for i in range(1, len(count)) if count[i] <= count[i - 1]]
     if odd:
         before, after = (os.fsdecode(bytes(names[i])) for i in (odd[0] - 1, odd[0]))
@@ -160,14 +198,53 @@ def sequence(folder: Path, suffix: str = ".png") -> ListedFrames:
     return ListedFrames(str(folder), names)
 
 
-def numbered(parent: Path, pattern: str) -> dict[int, Path]:
-    """Folders of `parent` whose whole name matches `pattern`, by number, sorted."""
+def _check_home(folder: Path, head: str, name: str) -> None:
+    """`DataError` if `head`, the begin of a frame's name, tells another camera or person."""
+    for word, own in (("cam", folder.parent.name), ("person", folder.name)):
+        pattern = rf"{word}_?0*([a-z]|\d+)(?![a-z\d])"
+        told, mine = re.search(pattern, head), re.fullmatch(pattern, own)
+        if told and mine and told[1] != mine[1]:
+            raise DataError(
+                f"{folder} holds {name}, a frame of {told[0]}; move it where it belongs, or fetch "
+                "the folder again"
+            )
+
+
+def gap(frames: ListedFrames) -> str:
+    """Which frames of a `sequence` have a gap between their numbers, the first of them; or ""."""
+    names = [os.fsdecode(bytes(frames.names[k])) for k in (0, -1)]
+    first, last = map(_number, names)
+    if last - first + 1 == len(frames):  # they rise
+        return ""
+    names = [os.fsdecode(bytes(name)) for name in frames.names]
+    at = next(k for k in range(1, len(names)) if _number(names[k]) != first + k)
+    lost = last - first + 1 - len(frames)
+    return f"{frames.folder}: no frame between {names[at - 1]} and {names[at]}; {lost} in all"
+
+
+def _number(name: str) -> int:
+    found = re.search(r"(\d+)\.\w+$", name)
+    assert found is not None, name
+    return int(found[1])
+
+
+def numbered(parent: Path, stem: str, digits: int) -> dict[int, Path]:
+    """Folders of `parent` called `stem` and a number of `digits` digits, by number, sorted.
+
+    `DataError` names a folder called nearly so, whose frames would be left out.
+    """
     found: dict[int, Path] = {}
-    with os.scandir(parent) as listing:
+    with _listed(parent) as listing:
         for entry in listing:
-            match = re.fullmatch(pattern, entry.name)
+            name = os.fsdecode(entry.name)
+            match = re.fullmatch(rf"{stem}(\d{{{digits}}})", name)
             if match and entry.is_dir():
-                found[int(match.group(1))] = parent / entry.name
+                found[int(match.group(1))] = parent / name
+            elif re.match(r"person[ _-]?\d", name, re.IGNORECASE) and entry.is_dir():
+                raise DataError(
+                    f"{parent / name} is not called as this layout's folders, such as "
+                    f"{stem}{1:0{digits}}; rename it, or move it away"
+                )
     return dict(sorted(found.items()))
 
 

@@ -7,13 +7,13 @@ pair in the index. Junk and distractors have no row.
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from w3an_lite.data.attributes import MARS_FIELDS, from_mars
+from w3an_lite.data.csv_file import csv_rows, whole
 from w3an_lite.data.tracklet import DISTRACTOR, DataError
 
 KEYS = ("person-id", "camera", "tracklet")
@@ -60,29 +60,17 @@ def _label(path: Path, pair: Pair, values: tuple[int, ...]) -> NDArray[np.float3
 
 def _table(path: Path) -> dict[Pair, list[tuple[int, tuple[int, ...]]]]:
     """Rows as (tracklet number, twelve values) by (identity, camera)."""
-    if not path.is_file():
-        raise DataError(f"{path} is missing; give the CSV of MARS's tracklet attributes, or none")
     table: dict[Pair, list[tuple[int, tuple[int, ...]]]] = {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        lacking = [key for key in (*KEYS, *MARS_FIELDS) if key not in (reader.fieldnames or ())]
-        if lacking:
+    seen: set[tuple[int, int, int]] = set()
+    for line, row in csv_rows(path, (*KEYS, *MARS_FIELDS), "the file of MARS's attributes"):
+        where = f"{path} line {line}"
+        identity, camera, number = (whole(row[key], key, where) for key in KEYS)
+        values = tuple(whole(row[field], field, where) for field in MARS_FIELDS)
+        if (identity, camera, number) in seen:
             raise DataError(
-                f"{path} has no column {lacking[0]!r}; it must hold "
-                f"{', '.join((*KEYS, *MARS_FIELDS))}"
+                f"{where}: tracklet {number} of identity {identity}, camera {camera} is there "
+                "twice; remove one row"
             )
-        seen: set[tuple[int, int, int]] = set()
-        for row in reader:
-            try:
-                identity, camera, number = (int(row[key]) for key in KEYS)
-                values = tuple(int(row[field]) for field in MARS_FIELDS)
-            except (TypeError, ValueError) as error:
-                raise DataError(f"{path}: line {reader.line_num}: {error}") from error
-            if (identity, camera, number) in seen:
-                raise DataError(
-                    f"{path}: line {reader.line_num}: tracklet {number} of identity {identity}, "
-                    f"camera {camera} is there twice; remove one row"
-                )
-            seen.add((identity, camera, number))
-            table.setdefault((identity, camera), []).append((number, values))
+        seen.add((identity, camera, number))
+        table.setdefault((identity, camera), []).append((number, values))
     return table

@@ -80,6 +80,8 @@ def read_index(root: Path) -> MarsIndex:
     test = load_matrix(paths[3], "track_test_info", 4)
     _check_rows(paths[1], train, paths[0], train_names)
     _check_rows(paths[3], test, paths[2], test_names)
+    _check_tracklets(paths[1], train, paths[0], train_names)
+    _check_tracklets(paths[3], test, paths[2], test_names)
     if train[:, 2].min() <= DISTRACTOR:
         raise DataError(f"{paths[1]} has junk or distractors to train on; fetch it again")
     both = np.intersect1d(train[:, 2], test[:, 2])
@@ -149,6 +151,20 @@ def _check_rows(index: Path, rows: Rows, listing: Path, names: Names) -> None:
         raise DataError(f"{listing}: {twice} is there twice: duplicated frames; fetch it again")
 
 
+def _check_tracklets(index: Path, rows: Rows, listing: Path, names: Names) -> None:
+    """The names of a row, which are sorted, must begin alike up to the number of the tracklet."""
+    start, end = rows[:, 0], rows[:, 1]
+    mixed = np.flatnonzero(names[start - 1].astype("S11") != names[end - 1].astype("S11"))
+    if len(mixed):
+        k = int(mixed[0])
+        first, last = (os.fsdecode(bytes(names[at - 1])) for at in (start[k], end[k]))
+        raise DataError(
+            f"{index}: tracklet {k + 1} runs from frame {start[k]} to {end[k]}, but these are "
+            f"{first!r} and {last!r} of {listing.name}, of two tracklets; fetch both from one "
+            "release"
+        )
+
+
 def check_files(root: Path, index: MarsIndex, files: str = "listed") -> None:
     """Compare the folders of `root` with the name lists; `files` as in `read_mars`."""
     if files not in ("unchecked", "folders", "listed"):
@@ -161,7 +177,12 @@ def check_files(root: Path, index: MarsIndex, files: str = "listed") -> None:
     ):
         folder = need(root / part, SOURCE, LAYOUT)
         expected = {folder_code(i) for i in np.unique(rows[:, 2]).tolist()}
-        found = set(os.listdir(folder))
+        try:
+            found = set(os.listdir(folder))
+        except OSError as error:
+            raise DataError(
+                f"{folder} cannot be listed ({error.strerror}); unpack {part} again"
+            ) from error
         missing = sorted(expected - found)
         if missing:
             raise DataError(

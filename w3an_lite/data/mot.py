@@ -1,7 +1,6 @@
 """Your own footage: a video, or a folder of frames, with MOTChallenge boxes becomes tracklets.
 
-A box file has one box a line: frame, track, left, top, width, height, confidence, and whatever
-follows is not read. Frames and tracks count from 1; left and top are in pixels as written.
+What a box file holds is said in `boxes.py`.
 
 The film is decoded once, in order, and a frame is let go as soon as its boxes are cut out. Crops
 that are too many for memory lie in a temporary file, which goes when they do.
@@ -9,7 +8,6 @@ that are too many for memory lie in a temporary file, which goes when they do.
 
 from __future__ import annotations
 
-import csv
 import logging
 import math
 import os
@@ -22,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from w3an_lite.data.boxes import read_boxes
+from w3an_lite.data.csv_file import csv_rows, whole
 from w3an_lite.data.tracklet import ArrayFrames, DataError, Frames, Size, Tracklet, Truth
 from w3an_lite.data.video import crop, frames_of
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 IN_MEMORY = 2**28
 """Bytes of crops that are kept in memory; more are kept in a file."""
-_COLUMNS = ("frame", "track", "left", "top", "width", "height", "confidence")
+_LABELS = ("track_id", "person", "visit", "first_frame", "last_frame")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,13 +75,18 @@ def read_mot(
     MOTChallenge does not score.
 
     Raises `DataError` naming the file if video, image or box file is missing or unreadable, if a
-    line is malformed, a box has no area, a (frame, track) comes twice, or a box names a frame
-    beyond the video.
+    line is malformed, a box has no area, a (frame, track) comes twice, no box has two pixels, or a
+    box names a frame beyond the video.
     """
     if min(size) < 1 or min_frames < 1:
         raise ValueError(f"size={size} and min_frames={min_frames} must be at least 1")
     video, boxes = Path(video), Path(boxes)
     table = read_boxes(boxes, skip_ignored=skip_ignored)
+    if (largest := table[:, 4:].max()) < 2:
+        raise DataError(
+            f"{boxes}: no box is wider or higher than {largest:g} pixels; shares of the picture "
+            "are to be multiplied by its width and height"
+        )
     tracks, lengths = np.unique(table[:, 1], return_counts=True)
     table = table[np.isin(table[:, 1], tracks[lengths >= min_frames])]
     crops, inside = _cut(video, table, size, progress)
@@ -143,69 +148,6 @@ def _room(shape: tuple[int, ...]) -> NDArray[np.uint8]:
         ) from error
 
 
-def read_boxes(path: str | Path, *, skip_ignored: bool = False) -> NDArray[np.float64]:
-    """Boxes as `[n, 6]`: frame, track, left, top, width, height, sorted by track, then frame.
-
-    Columns are parted by commas, or by blanks where a line has no comma; empty lines and lines that
-    begin with # are passed over. Raises `DataError` naming file and line.
-    """
-    path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not a text file; are video and boxes swapped?") from error
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); give a box file") from error
-    seen: dict[tuple[float, float], int] = {}
-    rows: list[list[float]] = []
-    ignored = 0
-    for line, text in enumerate(lines, start=1):
-        if not text.strip() or text.lstrip().startswith("#"):
-            continue
-        row = _parse(text, f"{path} line {line}")
-        key = (row[0], row[1])
-        if key in seen:
-            raise DataError(
-                f"{path} line {line}: frame {row[0]:.0f} of track {row[1]:.0f} was already "
-                f"given in line {seen[key]}; a person has one box a frame"
-            )
-        seen[key] = line
-        ignored += row[6] == 0
-        if not (skip_ignored and row[6] == 0):
-            rows.append(row[:6])
-    if ignored:
-        what = "left out" if skip_ignored else "kept; skip_ignored=True leaves them out"
-        logger.info("%s: %d of %d boxes have confidence 0: %s", path, ignored, len(seen), what)
-    if not rows:
-        raise DataError(f"{path} holds no boxes; give lines of {', '.join(_COLUMNS)}")
-    table = np.array(rows, dtype=np.float64)
-    return table[np.lexsort((table[:, 0], table[:, 1]))]
-
-
-def _parse(text: str, where: str) -> list[float]:
-    """Frame, track, left, top, width, height, confidence (1 if the line has none)."""
-    cells = text.split(",") if "," in text else text.split()
-    if len(cells) < 6:
-        raise DataError(f"{where} has {len(cells)} columns; give {', '.join(_COLUMNS)}")
-    row: list[float] = []
-    for name, cell in zip(_COLUMNS, cells, strict=False):
-        try:
-            row.append(float(cell))
-        except ValueError:
-            raise DataError(f"{where}: {name} is {cell.strip()!r}, not a number") from None
-        if not np.isfinite(row[-1]):
-            raise DataError(f"{where}: {name} is {cell.strip()}; give a finite number")
-    for name, value in zip(("frame", "track"), row, strict=False):
-        if value < 1 or value != int(value):
-            remedy = f"add 1 to every {name} if yours count from 0"
-            if name == "track" and value == -1:
-                remedy = "these are detections: run a tracker over them first"
-            raise DataError(f"{where}: {name} is {value:g}, but {name}s count from 1; {remedy}")
-    if row[4] <= 0 or row[5] <= 0:
-        raise DataError(f"{where}: the box is {row[4]:g} x {row[5]:g} pixels; it has no area")
-    return row if len(row) > 6 else [*row, 1.0]
-
-
 def windows(tracklet: Tracklet, length: int = 10, limit: int | None = None) -> list[Tracklet]:
     """Cut a tracklet into consecutive windows of `length` frames; what is left over is dropped.
 
@@ -246,25 +188,25 @@ def label_windows(tracklets: Sequence[Tracklet], labels: str | Path) -> list[Tra
     person (from 1) in the sorted list of people in the file, camera = visit. One camera sees a
     person come by several times, so the visit stands in for the camera when a search excludes it.
 
-    Raises `DataError` naming file and tracklet if no row, or rows that disagree, hold its frames.
+    Raises `DataError` naming file and line of what cannot be, or file and tracklet if no row, or
+    rows that disagree, hold its frames.
     """
     path = Path(labels)
     rows: dict[int, list[tuple[int, int, str, int]]] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for row in csv.DictReader(file):
-                span = int(row["first_frame"]), int(row["last_frame"])
-                known = rows.setdefault(int(row["track_id"]), [])
-                known.append((*span, row["person"].strip(), int(row["visit"])))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is not a text file; give a label file, a CSV") from error
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); give a label file") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(
-            f"{path} is not a label file ({error!r}); give the columns "
-            "track_id, person, visit, first_frame, last_frame"
-        ) from error
+    for line, row in csv_rows(path, _LABELS, "the file of who each track shows"):
+        where = f"{path} line {line}"
+        track, visit, first, last = (
+            whole(row[name], name, where)
+            for name in ("track_id", "visit", "first_frame", "last_frame")
+        )
+        person = row["person"].strip()
+        if not person:
+            raise DataError(f"{where}: person is empty; name the person, or leave the line out")
+        if first > last:
+            raise DataError(
+                f"{where}: first_frame {first} comes after last_frame {last}; exchange the two"
+            )
+        rows.setdefault(track, []).append((first, last, person, visit))
     people = sorted({person for known in rows.values() for _, _, person, _ in known})
     out: list[Tracklet] = []
     for tracklet in tracklets:

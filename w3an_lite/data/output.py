@@ -23,7 +23,10 @@ CHUNK = 64
 
 @contextmanager
 def whole_folder(root: Path) -> Iterator[Path]:
-    """A new folder beside `root`, renamed to `root` at the end, removed if anything goes wrong."""
+    """A new folder beside `root`, renamed to `root` at the end, removed after any error.
+
+    A process that is killed cannot remove it; it is called .NAME.part-PID then.
+    """
     if root.exists() and not (root.is_dir() and not any(root.iterdir())):
         raise DataError(f"{root} is there already; remove it or write elsewhere")
     part = root.parent / f".{root.name}.part-{os.getpid()}"

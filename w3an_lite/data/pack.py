@@ -18,7 +18,7 @@ from w3an_lite.data.output import all_tracklets
 from w3an_lite.data.pack_index import headers_of, index_of, settings_of
 from w3an_lite.data.pack_part import Part, growing, refuse_other
 from w3an_lite.data.pack_pieces import Packed, Piece, pieces_of, read_piece, source_of
-from w3an_lite.data.store import FORMS, open_store, read_state
+from w3an_lite.data.store import FORMS, STATE, open_store, read_state
 from w3an_lite.data.tracklet import DataError, Size, Split
 
 logger = logging.getLogger(__name__)
@@ -169,6 +169,10 @@ def _already(
         ) from error
     refuse_other(out, state, settings)
     open_store(out)
+    if "source" not in state:
+        raise DataError(
+            f"{out / STATE} does not say what it was packed from; remove {out} and pack again"
+        )
     if state["source"] != _source(pieces, size, pool):
         raise DataError(
             f"{out} was packed from other frames than these; remove it or choose another folder"

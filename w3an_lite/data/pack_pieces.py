@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from w3an_lite.data.tracklet import ArrayFrames, DataError, Size, Tracklet, read_image
+from w3an_lite.data.tracklet import ArrayFrames, DataError, Size, Tracklet, is_upright, read_image
 
 FRAMES = 64
 """The most frames of a piece: few enough that a window of pieces fits in memory."""
@@ -128,6 +128,7 @@ def _jpeg_file(path: Path, size: Size | None) -> bytes:
     data = path.read_bytes()
     with Image.open(io.BytesIO(data)) as image:
         same = image.format == "JPEG" and (image.height, image.width) == pixels.shape[1:]
+        same = same and is_upright(image)  # a store shows its bytes as they are
     return data if same else _encode(pixels)
 
 

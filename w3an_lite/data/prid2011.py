@@ -27,6 +27,7 @@ PROTOCOLS = (
     *(f"prid2011/178/random-half-{i}" for i in range(10)),
     *(f"prid2011/200/random-half-{i}" for i in range(10)),
 )
+SPLITS = "splits_prid2011.json"
 SHARED = 200
 """People numbered up to here are the same under both cameras."""
 MIN_FRAMES = 27
@@ -72,17 +73,34 @@ def read_prid2011(
     name = protocol.split("/")[1] if official else f"{protocol.split('/')[1]}(unofficial)"
     if half is not None:
         return random_half(tracklets, half, name=f"prid2011/{name}")
-    path = Path(splits) if splits is not None else root / "splits_prid2011.json"
-    train, test = read_split(path, number or 0)
+    path = Path(splits) if splits is not None else root / SPLITS
     kept = {t.identity for t in tracklets}
+    train, test = _halves(path, number or 0, kept, least, official)
+    tracklets = [t for t in tracklets if t.identity in train | test]
+    return halve(f"prid2011/{name}/split-{number}", tracklets, test)
+
+
+def open_all(root: Path, official: bool) -> list[Tracklet]:
+    """The tracklets of the shared people, after each of the splits has been held to them."""
+    tracklets, least = _tracklets(people(root)), MIN_FRAMES if official else 1
+    kept = {t.identity for t in _long_enough(tracklets, least)}
+    for number in range(max(1, len(_content(root / SPLITS)))):
+        _halves(root / SPLITS, number, kept, least, official)
+    return tracklets
+
+
+def _halves(
+    path: Path, number: int, kept: set[int], least: int, official: bool
+) -> tuple[set[int], set[int]]:
+    """`read_split`, if it is of the people `kept`, of all of them when official."""
+    train, test = read_split(path, number)
     lost = sorted((train | test) ^ kept if official else (train | test) - kept)
     if lost:
         raise DataError(
             f"{path}: person_{lost[0]:04d} is not among both the people of split {number} and the "
             f"{len(kept)} with at least {least} frames under both cameras ({len(lost)} such)"
         )
-    tracklets = [t for t in tracklets if t.identity in train | test]
-    return halve(f"prid2011/{name}/split-{number}", tracklets, test)
+    return train, test
 
 
 def people(root: Path) -> dict[int, dict[int, Path]]:
@@ -90,7 +108,7 @@ def people(root: Path) -> dict[int, dict[int, Path]]:
     need(root, SOURCE, LAYOUT)
     folders = (root / "multi_shot" / "cam_a", root / "multi_shot" / "cam_b")
     cameras = {
-        c: numbered(need(folder, SOURCE, LAYOUT), r"person_(\d{4})")
+        c: numbered(need(folder, SOURCE, LAYOUT), "person_", 4)
         for c, folder in enumerate(folders, start=1)
     }
     shared = [{p for p in seen if p <= SHARED} for seen in cameras.values()]
@@ -106,14 +124,11 @@ def people(root: Path) -> dict[int, dict[int, Path]]:
 
 def read_split(path: Path, number: int) -> tuple[set[int], set[int]]:
     """The people who train and who are searched in split `number` of the JSON file `path`."""
-    need(path, SPLITS_SOURCE, "one JSON list")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path} is not JSON ({error}); fetch it again") from error
-    if not isinstance(content, list) or number >= len(content):
-        size = len(content) if isinstance(content, list) else 0
-        raise DataError(f"{path} holds a list of {size} splits and no number {number}, from 0")
+    content = _content(path)
+    if number >= len(content):
+        raise DataError(
+            f"{path} holds a list of {len(content)} splits and no number {number}, from 0"
+        )
     train, test = (_numbers(path, number, content[number], half) for half in ("train", "test"))
     both = sorted(train & test)
     if both:
@@ -122,6 +137,18 @@ def read_split(path: Path, number: int) -> tuple[set[int], set[int]]:
             "train and test must not share a person"
         )
     return train, test
+
+
+def _content(path: Path) -> list[Any]:
+    """The splits in the JSON file `path`; none if it holds no list."""
+    need(path, SPLITS_SOURCE, "one JSON list")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); fetch it again") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON ({error}); fetch it again") from error
+    return content if isinstance(content, list) else []
 
 
 def _numbers(path: Path, number: int, split: Any, half: str) -> set[int]:

@@ -79,6 +79,13 @@ def read_rap(
     ]
 
 
+def check_partitions(root: Path) -> None:
+    """`DataError` names the first partition whose halves are not of the images, each once."""
+    names, _, _, parts = _annotation(root)
+    for number in range(len(parts)):
+        _part(root, parts, "train", number, len(names))
+
+
 def counts(root: Path) -> dict[str, int]:
     """How much of what there is, under the keys of `OFFICIAL`."""
     names, _, attributes, parts = _annotation(root)
@@ -99,8 +106,7 @@ def _annotation(
         parts = []
         for cell in struct.partion.ravel():
             fields = cell.item()
-            rows = [getattr(fields, name).ravel() for name in fields._fieldnames[:2]]
-            parts.append((rows[0], rows[1]))
+            parts.append((fields.train_index.ravel(), fields.test_index.ravel()))
     except (AttributeError, ValueError, TypeError, IndexError) as error:
         raise DataError(
             f"{path}: RAP_annotation is not the struct of RAP v1 ({error}); fetch the official file"
@@ -112,6 +118,17 @@ def _annotation(
         )
     if not np.isin(labels, (0, 1, 2)).all():
         raise DataError(f"{path}: label holds values besides 0, 1 and 2; fetch it again")
+    if len(set(attributes)) < len(attributes):
+        twice = next(name for k, name in enumerate(attributes) if name in attributes[:k])
+        raise DataError(f"{path}: attribute {twice} is there twice; fetch the official file again")
+    for number, halves in enumerate(parts):
+        for rows in halves:
+            if rows.dtype.kind not in "iuf" or not np.all(np.mod(rows, 1) == 0):
+                odd = next((r for r in rows if rows.dtype.kind == "f" and r % 1 != 0), rows.dtype)
+                raise DataError(
+                    f"{path}: partition {number} names image {odd}, which is no whole number; "
+                    "fetch it again"
+                )
     names = np.array([os.fsencode(image) for image in images], dtype=np.bytes_)
     refuse_paths(names, str(path))
     unique, first = np.unique(names, return_index=True)

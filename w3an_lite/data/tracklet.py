@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from .threads import on_threads
@@ -67,9 +67,12 @@ class ArrayFrames:
 
     def __post_init__(self) -> None:
         a = self.array
-        if a.dtype != np.uint8 or a.ndim != 4 or a.shape[1] != 3 or len(a) == 0:
+        if not isinstance(a, np.ndarray):
+            raise DataError(f"frames are a {type(a).__name__}; give a NumPy array (numpy.asarray)")
+        if a.dtype != np.uint8 or a.ndim != 4 or a.shape[1] != 3 or a.size == 0:
             raise DataError(
-                f"frames are {a.dtype} {list(a.shape)}; give uint8 [n, 3, H, W] with n at least 1"
+                f"frames are {a.dtype} {list(a.shape)}; give uint8 [n, 3, H, W] with n, H and W at "
+                "least 1"
             )
 
     def __len__(self) -> int:
@@ -92,7 +95,7 @@ class FileFrames:
 
     def __post_init__(self) -> None:
         if not self.paths:
-            raise DataError("a tracklet without frames; leave it out of the list")
+            raise DataError("FileFrames of no paths: a tracklet without frames; leave it out")
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -111,11 +114,11 @@ class FileFrames:
 
 
 def read_image(path: Path, size: Size | None = None) -> NDArray[np.uint8]:
-    """One image file as uint8 `[3, H, W]`; `DataError` names one that cannot be read."""
+    """One image file as uint8 `[3, H, W]`, upright; `DataError` names one that cannot be read."""
     try:
         with Image.open(path) as image:
             deep = image.mode[0] in "IF"
-            rgb = image.convert("RGB")
+            rgb = (image if is_upright(image) else ImageOps.exif_transpose(image)).convert("RGB")
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing; check the data set with `data check`") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
@@ -125,6 +128,11 @@ def read_image(path: Path, size: Size | None = None) -> NDArray[np.uint8]:
     if size is not None and (rgb.height, rgb.width) != tuple(size):
         rgb = rgb.resize((size[1], size[0]), Image.Resampling.BILINEAR)
     return np.ascontiguousarray(np.asarray(rgb).transpose(2, 0, 1))
+
+
+def is_upright(image: Image.Image) -> bool:
+    """Whether an image is shown as it is stored; a camera that was held on its side says so."""
+    return image.getexif().get(ExifTags.Base.Orientation, 1) == 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +172,12 @@ class Tracklet:
                     f"{self.name or 'a tracklet'}: {what} is {value!r}; number them, from 1 on"
                 )
         if self.attributes is not None:
+            a = self.attributes
+            if not isinstance(a, np.ndarray) or a.ndim != 1 or a.dtype.kind not in "fiub":
+                raise DataError(
+                    f"{self.name or 'a tracklet'}: attributes are a {type(a).__name__}; give a "
+                    "NumPy array of numbers [A]"
+                )
             known = self.attributes[self.attributes != UNKNOWN]
             if not ((known >= 0) & (known <= 1)).all():  # nan is neither
                 raise DataError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,6 +13,10 @@ from numpy.typing import NDArray
 
 from w3an_lite.data.tracklet import DataError, Size, read_image, resize
 
+logger = logging.getLogger(__name__)
+
+LOOK_ON = 1000
+"""Frames behind the last one wanted that are decoded too, to see whether the film holds them."""
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 """Endings of the files that count as frames of a folder."""
 
@@ -19,8 +25,9 @@ def frames_of(video: str | Path, wanted: Sequence[int]) -> Iterator[tuple[int, N
     """Yield `(number, frame)` for the frames `wanted` (ascending, from 1): RGB uint8 `[H, W, 3]`.
 
     `video` is a video file or a folder of images, taken in the order of their names; numbers in the
-    names count as numbers. Raises `DataError` naming the file if it is missing or unreadable, or
-    ends before a frame that is wanted.
+    names count as numbers, and must follow one another from 0 or 1. Raises `DataError` naming the
+    file if it is missing or unreadable, is out of place in the folder, or ends before a frame that
+    is wanted; a warning says when a film holds fewer frames than it claims.
     """
     video = Path(video)
     return _folder_frames(video, wanted) if video.is_dir() else _video_frames(video, wanted)
@@ -65,7 +72,7 @@ def _video_frames(video: Path, wanted: Sequence[int]) -> Iterator[tuple[int, NDA
     try:
         if not capture.isOpened():
             raise DataError(f"{video} is not a readable video; fetch it again or convert it to MP4")
-        number = 0
+        number, claimed = 0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         for target in wanted:
             while number < target:
                 # The length a file claims is not to be trusted: count what can be decoded.
@@ -76,6 +83,13 @@ def _video_frames(video: Path, wanted: Sequence[int]) -> Iterator[tuple[int, NDA
             if not good:
                 raise DataError(f"{video}: frame {target} cannot be decoded; fetch the video again")
             yield target, np.asarray(bgr, dtype=np.uint8)[..., ::-1]
+        if number < claimed <= number + LOOK_ON:
+            while capture.grab():
+                number += 1
+            if number < claimed:
+                text = "%s claims %d frames, and %d can be decoded; if any is lost before the end, "
+                text += "boxes after it are cut out of other frames: fetch the video again"
+                logger.warning(text, video, claimed, number)
     finally:
         capture.release()
 
@@ -85,9 +99,50 @@ def _folder_frames(folder: Path, wanted: Sequence[int]) -> Iterator[tuple[int, N
     files = [p for p in files if not p.name.startswith(".")]  # a Mac leaves such beside the frames
     if not files:
         raise DataError(f"{folder} holds no images; give a folder of frames or a video file")
+    files.sort(key=lambda p: p.name)
     files.sort(key=lambda p: [(int(s or 0), t) for s, t in re.findall(r"(\d*)(\D*)", p.name)])
+    _check_numbers(folder, [p.name for p in files])
     late = [number for number in wanted if number > len(files)]
     if late:
         raise _beyond(folder, late[0], len(files))
     for number in wanted:
         yield number, read_image(files[number - 1]).transpose(1, 2, 0)
+
+
+def _check_numbers(folder: Path, names: list[str]) -> None:
+    """`DataError` if numbers in the sorted `names` say that a frame lacks or is there twice.
+
+    Frame n is the n-th file, so that each one after a gap or a copy would be taken for another.
+    """
+    stems = [name.rpartition(".")[0] for name in names]
+    shapes = [re.sub(r"\d+", "#", stem) for stem in stems]
+    usual, count = Counter(shapes).most_common(1)[0]
+    if "#" not in usual or 2 * count <= len(names):
+        return  # the names do not count
+    odd = [name for name, shape in zip(names, shapes, strict=True) if shape != usual]
+    if odd:
+        raise DataError(
+            f"{folder} holds {odd[0]} among frames with names such as "
+            f"{names[shapes.index(usual)]}; move away what is no frame of its own"
+        )
+    numbers = [[int(n) for n in re.findall(r"\d+", stem)] for stem in stems]
+    columns = [k for k, column in enumerate(zip(*numbers, strict=True)) if len(set(column)) > 1]
+    if not columns and len(names) > 1:
+        raise DataError(f"{folder}: {names[0]} and {names[1]} have one number; keep one of them")
+    for i in range(1, len(names)):
+        before, after = numbers[i - 1], numbers[i]
+        step = after[columns[-1]] - before[columns[-1]]
+        if step != 1 and all(before[k] == after[k] for k in columns[:-1]):
+            how = (
+                "have one number; keep one of them"
+                if step == 0
+                else (
+                    "do not follow one another; fetch what lies between, or number the frames anew"
+                )
+            )
+            raise DataError(f"{folder}: {names[i - 1]} and {names[i]} {how}")
+    if len(columns) == 1 and numbers[0][columns[0]] > 1:
+        raise DataError(
+            f"{folder} begins at {names[0]}, and boxes count from frame 1; fetch what lies before, "
+            "or number the frames anew, from 1"
+        )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .csv_file import csv_rows, whole
 from .mot import MotFrames
 from .tracklet import DataError, Tracklet
 
@@ -20,25 +20,17 @@ def read_visibility(path: str | Path, column: str = "visibility") -> dict[tuple[
     """
     path = Path(path)
     found: dict[tuple[int, int], float] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for line, row in enumerate(csv.DictReader(file), start=2):
-                try:
-                    key, share = (int(row["track_id"]), int(row["frame"])), float(row[column])
-                except (KeyError, TypeError, ValueError) as error:
-                    raise DataError(
-                        f"{path} line {line} is no visibility ({error!r}); give the columns "
-                        f"track_id, frame and {column}"
-                    ) from error
-                if not 0 <= share <= 1 or key in found:
-                    wrong = "was given before" if key in found else f"is {share:g}, not in [0, 1]"
-                    raise DataError(
-                        f"{path} line {line}: the visibility of track {key[0]}, frame {key[1]}, "
-                        f"{wrong}"
-                    )
-                found[key] = share
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read ({error}); give a CSV file") from error
+    for line, row in csv_rows(path, ("track_id", "frame", column), "the file of visibilities"):
+        where = f"{path} line {line}"
+        key = whole(row["track_id"], "track_id", where), whole(row["frame"], "frame", where)
+        try:
+            share = float(row[column])
+        except ValueError:
+            raise DataError(f"{where}: {column} is {row[column]!r}, not a number") from None
+        if not 0 <= share <= 1 or key in found:
+            wrong = "was given before" if key in found else f"is {share:g}, not in [0, 1]"
+            raise DataError(f"{where}: the visibility of track {key[0]}, frame {key[1]}, {wrong}")
+        found[key] = share
     return found
 
 

@@ -3,7 +3,8 @@
 What the writer puts there the reader of that layout gives back with official=False: the same
 tracklets in the same order, pixel by pixel where the layout holds PNG (MARS holds JPEG). Frames are
 read and written a few at a time. Everything goes to a folder beside the target, which is renamed
-when it is whole; whatever stops the writing, no half of a data set is left.
+when it is whole: no half of a data set is ever called by its name. After an error or Ctrl-C that
+folder is removed; a process that is killed leaves it, as .NAME.part-PID, to be removed by hand.
 """
 
 from __future__ import annotations
