@@ -226,6 +226,9 @@ def test_knn_graph() -> None:
     texts = words(figure)
     assert "t=3 alone\nβ 0.80 high\nvisible 0.00" in texts
     assert "t=0\nβ 0.20 low\nvisible 1.00" in texts
+    assert any("thirds of the clip's range" in t for t in texts)
+    even = words(plots.knn_graph(adjacency, [0.5] * 4))
+    assert any("thirds of [0, 1]" in t for t in even)
     assert any("no frame has a neighbour" in t for t in words(plots.knn_graph(np.eye(1), [0.5])))
     with pytest.raises(ValueError, match=r"adjacency is \[4, 3\]; give \[T, T\]"):
         plots.knn_graph(adjacency[:, :3], BETA)

@@ -74,4 +74,6 @@ class Shelf:
 
 
 def short(name: str, length: int = 14) -> str:
+    """A name as it fits below a picture: "A visit 2, track 7" is "A 2, track 7"."""
+    name = name.replace(" visit ", " ")
     return name if len(name) <= length else name[: length - 1] + "…"

@@ -100,6 +100,10 @@ def test_nonsense_gets_a_sentence(module: ModuleType, name: str) -> None:
         ("does_it_attend", "rows", "f, d, e, b", True, ""),
         ("does_it_attend", "rows", ["f", "d", "e", "b"], True, ""),
         ("does_it_attend", "seeds", "12", False, "leave the quotes out"),
+        ("spatial_attention", "uniform", torch.full((4, 4), 1e-7), False, "very near"),
+        ("spatial_attention", "uniform", torch.zeros(4, 4), True, "raw score is 0"),
+        ("temporal_attention", "bias", -0.32, False, "the loss is still 0.00"),
+        ("full_training", "processes", {2, 4, 8}, False, "give a list in square brackets"),
     ],
 )
 def test_answers_that_lie_near_the_right_one(

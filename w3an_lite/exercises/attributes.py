@@ -178,7 +178,7 @@ MMD = Exercise(
         ),
         Mistake(
             _without_brackets,
-            "a / 2 * b multiplies by b; put the whole divisor 2σ² in brackets",
+            "a / 2 * b multiplies by b; put the whole divisor 2r² in brackets",
         ),
         Mistake(
             _unbiased,

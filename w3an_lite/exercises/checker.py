@@ -52,6 +52,7 @@ class _NotAttempted(Exception):
 
 STUB_HINT = "replace the ... with your answer, run the cell, then run this check again"
 NOTHING_HINT = STUB_HINT + "; if it is written, does it `return` something in every case?"
+LIST = "give a list in square brackets, such as [3, 1, 2]; this is a {kind}"
 QUOTED = "give a number; this is a str, a text: leave the quotes out"
 SHAPES = (
     "your answer has the shape {got}, and {wanted} is wanted; "
@@ -110,6 +111,8 @@ class Exercise:
                 raise _NotAttempted
         else:
             given = [student]
+            if isinstance(self.right, list) and isinstance(student, (str, set, dict)):
+                raise _Wrong(LIST.format(kind=type(student).__name__))
         if self.accepts is not None:
             said = self.accepts(student)
             if said is True:

@@ -17,25 +17,25 @@ def _draw(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def _alpha_of(v: Any) -> Tensor:
-    """α of a small SAN whose v is the student's; W_s and b_s are drawn, as in the notebook."""
+def _raw_of(v: Any) -> Tensor:
+    """Eq. 2 of a small SAN whose v is the student's; W_s and b_s are drawn, as in the notebook."""
     cube, mix, bias = _draw(4, 3, 2), _draw(4, 4, seed=1), _draw(4, seed=2)
     hidden = torch.tanh(torch.einsum("mhw,nm->nhw", cube, mix) + bias[:, None, None])
     weight = torch.as_tensor(v, dtype=torch.float32)
     if weight.shape != (4, 4):
         raise ValueError(f"v has the shape {list(weight.shape)}, not [4, 4]")
-    return normalise_scores(torch.einsum("nm,mhw->nhw", weight, hidden))
+    return torch.einsum("nm,mhw->nhw", weight, hidden)
 
 
 def _is_uniform(v: Any) -> bool | str:
-    alpha = _alpha_of(v)
-    if torch.isnan(alpha).any():
+    raw = _raw_of(v)
+    if torch.isnan(raw).any():
         return "your v holds values that are not numbers, so α does too"
-    return bool((alpha - 1 / 6).abs().max() < 1e-7)
+    return bool((raw == raw[:, :1, :1]).all())
 
 
 def _nearly(v: Any) -> bool:
-    return float((_alpha_of(v) - 1 / 6).abs().max()) < 0.02
+    return float((normalise_scores(_raw_of(v)) - 1 / 6).abs().max()) < 0.02
 
 
 def _same_in_each_row(v: Any) -> bool:
@@ -50,7 +50,7 @@ UNIFORM = Exercise(
     mistakes=(
         Mistake(
             torch.full((4, 4), 1e-3),
-            "very near, but exactly uniform is asked for: what if v were smaller still?",
+            "very near; which v makes the raw score of Eq. 2 the same at every position, exactly?",
             _nearly,
         ),
         Mistake(

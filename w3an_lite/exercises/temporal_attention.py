@@ -21,7 +21,7 @@ def _fools(bias: Any) -> bool | str:
     beta = torch.sigmoid(torch.as_tensor(bias, dtype=torch.float32).reshape(1, 1).expand(1, 6))
     loss = temporal_spread(beta, torch.tensor([0.5])).item()
     if loss > 0:
-        return f"the loss is still {loss:.2f} for this b_f"
+        return f"the loss is still {loss:.4f} for this b_f"
     return bool(beta.max() < 0.01)
 
 
