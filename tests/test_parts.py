@@ -100,6 +100,53 @@ def test_a_part_that_gives_another_shape_is_named(tiny: Build, clips: Tensor) ->
         tiny(temporal="often")
 
 
+def test_a_part_that_gives_too_little_is_named(tiny: Build, clips: Tensor) -> None:
+    class One(nn.Module):
+        def forward(self, features: Tensor, beta: Tensor | None = None) -> Any:
+            return features[..., 0] if beta is None else (beta, beta, features)
+
+    with pytest.raises(ValueError, match=r"temporal part gave one Tensor, not the 2 owed: β, β_o"):
+        tiny(temporal=One())(clips)
+    with pytest.raises(ValueError, match=r"graph part gave 3 values, not the 4 owed: A, Ã, F\^g"):
+        tiny(graph=One())(clips)
+
+
+def test_a_backbone_of_ones_own_brings_all_it_needs(tiny: Build) -> None:
+    class Mine(nn.Conv2d):
+        channels, stride = 4, 8  # type: ignore[assignment]
+
+        def __init__(self) -> None:
+            super().__init__(3, 4, 8, 8)
+            self.stride = 8  # type: ignore[assignment]
+
+    assert tiny(backbone=Mine(), weights="stills", trunk={"stride": 4}).heads.identity.in_features
+    for changes in ({"weights": "imagenet"}, {"trunk": {"nonsense": 1}}):
+        with pytest.raises(ValueError, match="leave them out with a backbone of your own"):
+            tiny(**{"backbone": Mine(), "trunk": {}, **changes})
+    with pytest.raises(ValueError, match=r"the backbone Conv2d has no whole number 'channels'"):
+        tiny(backbone=nn.Conv2d(3, 4, 8, 8), trunk={})
+    with pytest.raises(ValueError, match="backbone is the class Mine; give a module, built"):
+        tiny(backbone=Mine)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"size": (64,)}, r"size is \(64,\); give \(height, width\)"),
+        ({"size": (0, 0)}, r"size is \(0, 0\)"),
+        ({"attributes": -1}, "attributes is -1; give a whole number of at least 0"),
+        ({"neighbours": 0}, "neighbours is 0; give a whole number of at least 1"),
+        ({"layers": -1}, "layers is -1"),
+        ({"guide_strength": float("nan")}, "guide_strength is nan; give a finite number"),
+    ],
+)
+def test_arguments_that_cannot_be_are_named(
+    changes: dict[str, Any], message: str, tiny: Build
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        tiny(**changes)
+
+
 def test_without_the_temporal_part_the_graph_is_a_alone(tiny: Build, clips: Tensor) -> None:
     for how in ("mean", "beta"):
         out = tiny(temporal=False, readout=how).eval()(clips)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from torch import Tensor
@@ -25,6 +26,14 @@ def check_values(config: dict[str, Any]) -> None:
     identities, clip_length, keep = (config[k] for k in ("identities", "clip_length", "keep"))
     if min(identities, clip_length) < 1:
         raise ValueError(f"identities {identities}, clip_length {clip_length}: at least 1")
+    size = config["size"]
+    if not (isinstance(size, (tuple, list)) and len(size) == 2 and min(size) >= 1):
+        raise ValueError(f"size is {size!r}; give (height, width) in pixels, at least 1 each")
+    for name, least in (("attributes", 0), ("neighbours", 1), ("layers", 0)):
+        if not config[name] >= least:
+            raise ValueError(f"{name} is {config[name]}; give a whole number of at least {least}")
+    if not math.isfinite(config["guide_strength"]):
+        raise ValueError(f"guide_strength is {config['guide_strength']}; give a finite number")
     for name, known in CHOICES.items():
         if config[name] not in known:
             raise ValueError(
@@ -55,8 +64,20 @@ def check_part(name: str, what: str, got: Tensor, wanted: tuple[int, ...]) -> Te
     return got
 
 
+def check_count(name: str, wanted: str, got: Any) -> Any:
+    """`got`, if it is a tuple of as many as part `name` owes; ValueError otherwise."""
+    owed = wanted.split(", ")
+    if not isinstance(got, (tuple, list)) or len(got) != len(owed):
+        what = (
+            f"{len(got)} values" if isinstance(got, (tuple, list)) else f"one {type(got).__name__}"
+        )
+        raise ValueError(f"the {name} part gave {what}, not the {len(owed)} owed: {wanted}")
+    return got
+
+
 def check_graph(graph: Graph, features: Tensor) -> Graph:
     """`graph`, if A, Ã, F^g and F^v have the shapes that F `[B, T, M]` asks for."""
+    check_count("graph", "A, Ã, F^g, F^v", graph)
     clips, frames, channels = features.shape
     shapes = [(clips, frames, frames)] * 2 + [tuple(features.shape), (clips, channels)]
     for what, got, wanted in zip(("A", "Ã", "F^g", "F^v"), graph, shapes, strict=True):

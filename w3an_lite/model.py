@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .backbone import frozen_statistics
 from .cam import Heads, guide_frames
-from .checks import check_clips, check_graph, check_part, check_values
+from .checks import check_clips, check_count, check_graph, check_part, check_values
 from .files import save_plain
 from .frames import Size, cut_clips, fit, normalise, one_tracklet
 from .gcn import GCN, propagation, readout
@@ -195,7 +195,7 @@ class W3AN(nn.Module):
 
     def _weigh(self, features: Tensor) -> tuple[Tensor, ...]:
         """F `[B, T, M]` itself, β, β_overall (Eq. 10) and what `gather` makes of F and β."""
-        beta, overall = self.tan(features)
+        beta, overall = check_count("temporal", "β, β_overall", self.tan(features))
         check_part("temporal", "β", beta, features.shape[:2])
         check_part("temporal", "β_overall", overall, beta.shape[:1])
         return features, beta, overall, *self.gather(features, beta)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import torch
@@ -28,7 +29,20 @@ OWN = ("backbone", "spatial", "temporal", "graph")
 def trunk_of(given: str | nn.Module, weights: str | None, further: dict[str, Any]) -> nn.Module:
     """The trunk that was given, or the one of that name; ValueError names those there are."""
     if isinstance(given, nn.Module):
+        if weights not in (None, "stills") or {*further} - {"stride"}:  # `SMALL` has these two
+            raise ValueError(
+                f"weights {weights!r} and trunk {further} are of 'resnet18' and 'narrow'; leave "
+                "them out with a backbone of your own, which brings its weights"
+            )
+        for name in ("channels", "stride"):
+            if not isinstance(getattr(given, name, None), Integral):
+                raise ValueError(
+                    f"the backbone {type(given).__name__} has no whole number {name!r}; set its M "
+                    "as channels, and as stride how many pixels a cell has"
+                )
         return given
+    if isinstance(given, type):
+        raise ValueError(f"backbone is the class {given.__name__}; give a module, built")
     if given == "resnet18":
         return ResNet18Trunk(weights=weights, **further)
     if given == "narrow":

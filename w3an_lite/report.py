@@ -106,7 +106,7 @@ def pictures(content: dict[str, Any], which: str = "") -> dict[str, tuple[Figure
             [100 * f.mean for f in found],
             half,
             title=f"{STUDIES[name].about}, {preset}{also}",
-            label=f"points of mAP from {_against(others)}; line, and ±: 95% interval",
+            label=f"points of mAP from {_against(others)}; ±: 95% interval",
         )
         says = f"{STUDIES[name].about}, {preset}{also}: points of mAP above or below W3AN."
         out[f"{name}-{preset}.png"] = figure, says
@@ -115,7 +115,7 @@ def pictures(content: dict[str, Any], which: str = "") -> dict[str, tuple[Figure
 
 def _against(variants: Sequence[str]) -> str:
     others = any(beside(v) != WHOLE for v in variants)
-    return f"{WHOLE} (rows that begin with Eq. 8: from Eq. 8)" if others else WHOLE
+    return f"{WHOLE} (Eq. 8, …: from Eq. 8)" if others else WHOLE
 
 
 def files_of(results: Sequence[str | Path]) -> list[Path]:

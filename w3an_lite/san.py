@@ -45,7 +45,8 @@ class SpatialAttention(nn.Module):
         if self.slots is not None and frames != self.slots:
             raise ValueError(
                 f"the clip has {frames} frames, v_t was made for {self.slots}; "
-                "cut clips of that length (model.embed does) or build with slots=None"
+                "cut clips of that length (model.embed does) or build with slots=None "
+                "(slots=False in W3AN)"
             )
         seen = place_code(cube) if self.reads == "place" else cube
         hidden = torch.einsum("btmhw,nm->btnhw", seen, self.mix.weight)
