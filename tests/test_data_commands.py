@@ -242,12 +242,21 @@ def test_help_has_an_example(run: Run) -> None:
         ("protocols --dataset synthped FEW --model NONE", "NONE does not exist"),
         ("protocols --dataset synthped FEW --out FILE/x.csv", "cannot be written"),
         ("protocols --dataset synthped --test-identities 0 --identities 2", "has no queries"),
-        ("protocols --dataset synthped FEW --labels FILE --out FILE", "FILE, which is read"),
-        ("protocols --dataset synthped FEW --model FILE --out FILE", "FILE, which is read"),
-        ("protocols --dataset synthped FEW --splits FILE --out DIR/../file", "FILE, which is read"),
+        (
+            "protocols --dataset synthped FEW --labels FILE --out FILE",
+            "FILE is read by this command",
+        ),
+        (
+            "protocols --dataset synthped FEW --model FILE --out FILE",
+            "FILE is read by this command",
+        ),
+        (
+            "protocols --dataset synthped FEW --splits FILE --out DIR/../file",
+            "is read by this command",
+        ),
         (
             "attributes --source synthped --target NONE --labels FILE --out FILE",
-            "FILE would be written over FILE, which is read; give another place",
+            "FILE is read by this command; write to another file",
         ),
         (
             "attributes --source NONE --target synthped --seed 9223372036854775808 --out OUT",

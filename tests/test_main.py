@@ -384,5 +384,5 @@ def test_a_report_is_not_written_over_a_result(
     result.write_text("{}")
     results = {"folder": tmp_path, "file": result}[given]
     assert main(["report", "--results", str(results), "--out", str(result)]) == 2
-    assert f"{result} would be written over {result}, which is read" in capsys.readouterr().err
+    assert f"{result} is read by this command" in capsys.readouterr().err
     assert result.read_text() == "{}"

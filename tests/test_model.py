@@ -348,6 +348,8 @@ def test_embed_takes_any_size_and_leaves_the_model_as_it_was(tiny: Build) -> Non
 def test_embed_names_the_shape_it_got(tiny: Build, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"give one tracklet \[n, 3, H, W\]"):
         tiny().embed(torch.zeros(shape, dtype=torch.uint8))
+    with pytest.raises(ValueError, match="batch is 0; give at least 1 clip at a time"):
+        tiny().embed(torch.zeros(4, 3, 32, 16, dtype=torch.uint8), batch=0)
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))

@@ -47,13 +47,6 @@ def say(text: str) -> None:
         sys.stdout.write(text + "\n")
 
 
-def refuse_input(out: Path, *inputs: Path | None) -> None:
-    """ValueError, before the work, if writing `out` would replace one of `inputs`."""
-    for path in inputs:
-        if path is not None and path.exists() and out.exists() and out.samefile(path):
-            raise ValueError(f"{out} is read by this command; write to another file")
-
-
 def _pretrain_arguments(parser: Parser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the .pt file to write")
     parser.add_argument("--steps", type=at_least(1), default=3000)
@@ -129,8 +122,7 @@ def _embed(
     **teaching: Any,
 ) -> None:
     torch.set_num_threads(threads)
-    check_out(out)
-    refuse_input(out, video, boxes, model)
+    check_out(out, video, boxes, model)
     network = W3AN.from_pretrained(model or SHIPPED)
     tracks = read_mot(video, boxes, size=network.size)
     tracklets = _windows(tracks, boxes, window) if window else tracks

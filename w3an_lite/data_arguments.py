@@ -73,9 +73,7 @@ def check_out(out: Path, *inputs: str | Path | None) -> None:
     """
     for given in inputs:
         if given is not None and out.is_file() and Path(given).exists() and out.samefile(given):
-            raise ValueError(
-                f"{out} would be written over {given}, which is read; give another place"
-            )
+            raise ValueError(f"{out} is read by this command; write to another file")
     folder = out.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent

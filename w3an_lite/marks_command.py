@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .commands import Command, Parser, refuse_input, say
+from .commands import Command, Parser, say
 from .data_arguments import at_least, check_out
 from .files import write_rows
 
@@ -38,13 +38,11 @@ def _marks_arguments(parser: Parser) -> None:
 def _marks(places: list[Path], run: bool, seconds: int, out: Path | None) -> None:
     from .marks import notebooks, read_marks  # Jupyter's, and a server that trains has none
 
-    if out is not None:
-        check_out(out)
     rows: list[dict[str, object]] = []
     failed: list[str] = []
     paths, others = notebooks(places)
     if out is not None:
-        refuse_input(out, *paths)
+        check_out(out, *paths)
     for path in paths:
         try:
             marks = read_marks(path, run, seconds)

@@ -279,6 +279,8 @@ class W3AN(nn.Module):
         Cuts it into clips of T (see `cut_clips`), embeds `batch` clips at a time and averages.
         Leaves the model in the mode it was in.
         """
+        if batch < 1:
+            raise ValueError(f"batch is {batch}; give at least 1 clip at a time")
         frames = one_tracklet(frames)
         training = self.training
         self.eval()
