@@ -8,6 +8,7 @@ into the name list `*_name.txt`; `query_IDX.mat` the test rows that ask, 1-based
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 
 from w3an_lite.data.layout import Names, entries, load_matrix, need, read_names
 from w3an_lite.data.tracklet import DISTRACTOR, JUNK, DataError
+
+log = logging.getLogger(__name__)
 
 SOURCE = (
     "http://www.liangzheng.com.cn/Project/project_mars.html "
@@ -152,17 +155,18 @@ def _check_rows(index: Path, rows: Rows, listing: Path, names: Names) -> None:
 
 
 def _check_tracklets(index: Path, rows: Rows, listing: Path, names: Names) -> None:
-    """The names of a row, which are sorted, must begin alike up to the number of the tracklet."""
+    """Warn where the names of a row, which are sorted, do not begin alike up to the tracklet's
+    number: the index decides, but names and index may not belong together."""
     start, end = rows[:, 0], rows[:, 1]
     mixed = np.flatnonzero(names[start - 1].astype("S11") != names[end - 1].astype("S11"))
     if len(mixed):
         k = int(mixed[0])
         first, last = (os.fsdecode(bytes(names[at - 1])) for at in (start[k], end[k]))
-        raise DataError(
-            f"{index}: tracklet {k + 1} runs from frame {start[k]} to {end[k]}, but these are "
-            f"{first!r} and {last!r} of {listing.name}, of two tracklets; fetch both from one "
-            "release"
-        )
+        log.warning(
+            "%s: tracklet %d runs from frame %d to %d, but these are %r and %r of %s, of two "
+            "tracklets by their names (%d such); check that both files are of one release",
+            index, k + 1, start[k], end[k], first, last, listing.name, len(mixed),
+        )  # fmt: skip
 
 
 def check_files(root: Path, index: MarsIndex, files: str = "listed") -> None:
