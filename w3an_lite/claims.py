@@ -114,15 +114,6 @@ def paired(
     return [one[seed] - two[seed] for seed in sorted(one.keys() & two.keys())]
 
 
-def _beyond(other: str, measure: str) -> Callable[[dict[str, Any], str], Differences]:
-    """A measure of the whole network above that of another row."""
-
-    def differences(content: dict[str, Any], preset: str) -> Differences:
-        return {f"against {other}": paired(content, preset, WHOLE, other, measure)}
-
-    return differences
-
-
 def _above(measure: str, chance: str | None = None) -> Callable[[dict[str, Any], str], Differences]:
     """A measure of the whole network above its chance level (0 if None)."""
 
@@ -134,11 +125,13 @@ def _above(measure: str, chance: str | None = None) -> Callable[[dict[str, Any],
     return differences
 
 
-def _beats(better: str, *others: str) -> Callable[[dict[str, Any], str], Differences]:
-    """The mAP of a row above that of each other."""
+def _beats(
+    better: str, *others: str, measure: str = "mAP"
+) -> Callable[[dict[str, Any], str], Differences]:
+    """A measure of a row above that of each other."""
 
     def differences(content: dict[str, Any], preset: str) -> Differences:
-        return {f"against {row}": paired(content, preset, better, row) for row in others}
+        return {f"against {row}": paired(content, preset, better, row, measure) for row in others}
 
     return differences
 
@@ -168,7 +161,7 @@ CLAIMS = (
         "spatial attention finds the person where one that cannot look does not",
         "share of α on the person",
         "table5",
-        _beyond("place-alone", "alpha_inside"),
+        _beats(WHOLE, "place-alone", measure="alpha_inside"),
     ),
     Claim(
         "the maps of attributes lie where the attribute is",
@@ -216,7 +209,7 @@ CLAIMS = (
         "off centre, spatial attention finds the person where one that cannot look does not",
         "share of α on the person",
         "looking",
-        _beyond("place-alone", "alpha_inside"),
+        _beats(WHOLE, "place-alone", measure="alpha_inside"),
     ),
     Claim("off centre, spatial attention helps", "mAP", "looking", _beats(WHOLE, "WAN")),
     Claim("off centre, looking helps", "mAP", "looking", _beats(WHOLE, "place-alone")),
