@@ -31,6 +31,28 @@ def test_of_frames_equally_far_the_earlier_is_nearer() -> None:
     assert same.tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
 
 
+def test_near_by_angle_by_hand() -> None:
+    """Lengths 1, 10, 1, 10 at 0°, 10°, 80° and 90°: by angle the pairs are (0, 1) and (2, 3); by
+    Euclid's distance the two short ones are nearest to each other, and to either long one."""
+    turn = torch.deg2rad(torch.tensor([0.0, 10.0, 80.0, 90.0]))
+    length = torch.tensor([1.0, 10.0, 1.0, 10.0])
+    points = (length * torch.stack([turn.cos(), turn.sin()])).T.unsqueeze(0)
+    by_angle, by_length = torch.zeros(2, 4, 4)
+    by_angle[[0, 1, 2, 3], [1, 0, 3, 2]] = 1
+    by_length[[0, 2], [2, 0]] = 1
+    assert torch.equal(knn_adjacency(points, 1, metric="cosine")[0], by_angle)
+    assert torch.equal(knn_adjacency(points, 1)[0], by_length)
+
+
+@given(st.integers(0, 10**6))
+def test_the_length_of_a_vector_is_nothing_to_its_angle(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.randn(3, 6, 5, generator=generator)
+    lengths = 2.0 ** torch.randint(-3, 4, (3, 6, 1), generator=generator)
+    found = (knn_adjacency(each, 2, metric="cosine") for each in (features, lengths * features))
+    assert torch.equal(*found)
+
+
 @given(st.integers(0, 10**6), st.integers(1, 8), st.integers(1, 10), st.booleans())
 def test_laws_of_the_graph(seed: int, frames: int, neighbours: int, mutual: bool) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -75,6 +97,8 @@ def test_no_gradient_and_no_zero_neighbours() -> None:
     assert not knn_adjacency(features, 1).requires_grad
     with pytest.raises(ValueError, match="neighbours is 0; at least 1"):
         knn_adjacency(features, 0)
+    with pytest.raises(ValueError, match="metric 'near' is not known; choose 'euclidean' or"):
+        knn_adjacency(features, 1, metric="near")  # type: ignore[arg-type]
 
 
 def test_beta_lies_on_the_diagonal() -> None:

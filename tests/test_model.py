@@ -85,6 +85,7 @@ def test_shapes_and_ranges(tiny: Build, clips: Tensor) -> None:
         ({"mutual": False}, GRAPH),
         ({"neighbours": 4}, GRAPH),
         ({"include_self": True}, GRAPH),
+        ({"near": "cosine"}, GRAPH),
         ({"degree": "weighted"}, {"nodes", "embedding"}),
         ({"layers": 1}, {"nodes", "embedding"}),
         ({"layers": 0}, {"nodes", "embedding"}),

@@ -35,12 +35,12 @@ def test_every_study_has_its_rows(name: str) -> None:
         "groups": 8,
         "graph": 11,
         "weights": 21,
-        "readings": 23,
+        "readings": 29,
         "baselines": 4,
     }
     assert len(lines_of("table5", ["paper"])) == 9  # in which maps guide α
-    assert len(lines_of("readings", ["paper"])) == 22
-    assert len(lines_of("readings", ["mean_pool"])) == 11  # no α to guide, no graph to read
+    assert len(lines_of("readings", ["paper"])) == 28
+    assert len(lines_of("readings", ["mean_pool"])) == 15  # no α to guide, no graph to read
     lines = lines_of(name, ["repaired"], range(2))
     assert len(lines) == 2 * count[name]
     assert [line.trial.seed for line in lines] == sorted(line.trial.seed for line in lines)

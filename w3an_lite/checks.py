@@ -17,6 +17,7 @@ CHOICES = {
     "readout": ("mean", "beta"),
     "guide_by": ("classes", "noise"),
     "alpha_of": ("cube", "place"),
+    "near": ("euclidean", "cosine"),
 }
 """Arguments of `W3AN` that are one of a few words."""
 

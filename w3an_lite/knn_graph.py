@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
+
+from .distance import Metric
 
 
 def knn_adjacency(
-    features: Tensor, neighbours: int = 4, mutual: bool = True, include_self: bool = False
+    features: Tensor,
+    neighbours: int = 4,
+    mutual: bool = True,
+    include_self: bool = False,
+    metric: Metric = "euclidean",
 ) -> Tensor:
     """A of Eq. 13: frame features `[B, T, M]` -> `[B, T, T]` of 0 and 1. No gradient.
 
-    neighbours: K, the nearest frames by Euclidean distance; all others when K exceeds T - 1. Of
-        frames equally far the earlier is nearer.
+    neighbours: K, the nearest frames; all others when K exceeds T - 1. Of frames equally far the
+        earlier is nearer.
     mutual: i and j are joined when each is among the other's K (as printed); otherwise one is
         enough.
     include_self: A_ii = 1.
+    metric: near by Euclid's distance, or by angle ("cosine"); the paper does not say.
     """
     if neighbours < 1:
         raise ValueError(f"neighbours is {neighbours}; at least 1 is needed")
+    if metric not in ("euclidean", "cosine"):
+        raise ValueError(f"metric {metric!r} is not known; choose 'euclidean' or 'cosine'")
     frames = features.shape[1]
     points = features.detach().float()
+    if metric == "cosine":
+        points = normalize(points, dim=-1)
     distance = (points.unsqueeze(2) - points.unsqueeze(1)).square().sum(-1)
     eye = torch.eye(frames, dtype=torch.bool, device=features.device)
     order = distance.masked_fill(eye, torch.inf).argsort(dim=-1, stable=True)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from .backbone import frozen_statistics
 from .cam import Heads, guide_frames
 from .checks import check_clips, check_count, check_graph, check_part, check_values
+from .distance import Metric
 from .files import save_plain
 from .frames import Size, cut_clips, fit, normalise, one_tracklet
 from .gcn import GCN, propagation, readout
@@ -50,7 +51,7 @@ class W3AN(nn.Module):
             embedding F^v `[B, M]`). False: no graph, F^v is the average of F weighted by β.
     keep: the share of frames, those with the highest β, that the graph is given; the rest is
         dropped, see `parts.on_strongest`.
-    neighbours, mutual, include_self: the graph, see `knn_graph`.
+    neighbours, mutual, include_self, near (its metric): the graph, see `knn_graph`.
     slots: a v_t for each frame slot (True, clips of exactly T frames) or one v for all.
     scores: "channel" or "shared"; alpha_of: "cube", or "place" for an α that is the same whatever
         is shown, a control; see `san`.
@@ -88,6 +89,7 @@ class W3AN(nn.Module):
         neighbours: int = 4,
         mutual: bool = True,
         include_self: bool = False,
+        near: Metric = "euclidean",
         slots: bool = True,
         scores: str = "channel",
         alpha_of: str = "cube",
@@ -121,7 +123,8 @@ class W3AN(nn.Module):
         self.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.identities, self.attributes, self.clip_length = identities, attributes, clip_length
         self.size: Size = (int(size[0]), int(size[1]))
-        self.neighbours, self.mutual, self.include_self = neighbours, mutual, include_self
+        self.neighbours, self.near = neighbours, near
+        self.mutual, self.include_self = mutual, include_self
         self.guide_strength, self.guide_gradient = guide_strength, guide_gradient
         self.guide_frozen, self.guide_by, self.maps_of = guide_frozen, guide_by, maps_of
         self.keep, self.degree, self.readout = keep, degree, readout
@@ -214,7 +217,8 @@ class W3AN(nn.Module):
     def _graph(self, features: Tensor, beta: Tensor) -> Graph:
         if not isinstance(self.gcn, GCN):
             return check_graph(self.gcn(features, beta), features)
-        joined = knn_adjacency(features, self.neighbours, self.mutual, self.include_self)
+        how = (self.neighbours, self.mutual, self.include_self, self.near)
+        joined = knn_adjacency(features, *how)
         adjacency = add_attention(joined, beta)
         nodes = self.gcn(features, propagation(joined, adjacency, self.degree))
         return joined, adjacency, nodes, readout(nodes, beta, self.readout)

@@ -20,6 +20,7 @@ READINGS: dict[str, Changes] = {
     "heads on the flattened cube": {"model": {"flatten": True}},
     "mean over attributes": {"objective": {"attribute_reduction": "mean"}},
     "no bias in β_overall": {"model": {"overall_bias": False}},
+    "neighbours by angle": {"model": {"near": "cosine"}},
     "neighbours one way": {"model": {"mutual": False}},
     "each its own neighbour": {"model": {"include_self": True}},
     "β the same for all frames": {
@@ -27,20 +28,27 @@ READINGS: dict[str, Changes] = {
         "objective": {"tan_weight": 0.0},
     },
     "ELU for ReLU": {"model": {"activation": "elu"}},
+    "LeakyReLU for ReLU": {"model": {"activation": "leaky_relu"}},
     "one anchor a person": {"objective": {"triplet_anchors": "identity"}},
     "four clips a person": {"recipe": {"batch": 32}},
     "frames in a row": {"recipe": {"frames": "consecutive"}},
+    "a window for each frame": {"recipe": {"per_frame": True}},
+    "frames as they are": {"recipe": {"pad": 0, "flip": 0.0}},
     "SGD at 0.02": {"recipe": {**_SGD, "lr": 2e-2}},
+    "SGD at 0.02 without momentum": {"recipe": {**_SGD, "lr": 2e-2, "momentum": 0.0}},
+    "SGD at 0.02 without decay": {"recipe": {**_SGD, "lr": 2e-2, "weight_decay": 0.0}},
     "SGD at 0.005": {"recipe": {**_SGD, "lr": 5e-3}},
     "SGD at 0.05": {"recipe": {**_SGD, "lr": 5e-2}},
     "random trunk": {"model": {"weights": None}},
     "random trunk, SGD at 0.02": {"model": {"weights": None}, "recipe": {**_SGD, "lr": 2e-2}},
 }
-"""Eq. 9 on h·w·M numbers (and not pooled); its sum divided by A; Eq. 11 without b_f; Eq. 13 with
-one direction enough, or with A_ii = 1; a β of 1 and no Eq. 11, in place of Table 5's W2AN, which
-has no edges of a frame to itself; σ of Eq. 14; the worst anchor of Eq. 16; N twice as large at the
-same P, which gives it positives to choose from; clips as Algorithm 1 has them; Sec. 4.2's SGD at
-its own rate and at others; no trained weights to start from."""
+"""Eq. 9 on h·w·M numbers (and not pooled); its sum divided by A; Eq. 11 without b_f; neighbours of
+Eq. 12 by another distance; Eq. 13 with one direction enough, or with A_ii = 1; a β of 1 and no
+Eq. 11, in place of Table 5's W2AN, which has no edges of a frame to itself; σ of Eq. 14; the worst
+anchor of Eq. 16; N twice as large at the same P, which gives it positives to choose from; clips as
+Algorithm 1 has them; a random window (and mirror) a frame in place of one a clip, or none; Sec.
+4.2's SGD at its own rate, without what it leaves unsaid, and at others; no trained weights to start
+from."""
 
 GUIDED: dict[str, Changes] = {
     "maps not brought to [0, 1]": {"model": {"map_form": "raw"}},
@@ -57,7 +65,7 @@ norm learning from I′."""
 EQ8 = "Eq. 8"
 """The row of a preset without Eq. 8 that has it put back."""
 
-_GRAPHS = {"mutual", "include_self", "activation", "overall_bias"}
+_GRAPHS = {"near", "mutual", "include_self", "activation", "overall_bias"}
 """Arguments of the graph and of β, which change nothing in mean pooling."""
 
 

@@ -32,7 +32,7 @@ class Recipe:
     guide_after: epochs before α is guided by the maps (Eq. 8 or its repair).
     frames: of a training clip, "random" in order of time, or "consecutive".
     load_size: (H, W) frames are read at, before the crop; None as they are.
-    crop, pad, flip, colour, erase, paste, surround: see `data.augment.Augment`.
+    crop, pad, flip, colour, erase, paste, surround, per_frame: see `data.augment.Augment`.
     workers: processes that read batches ahead; what is read does not depend on them.
     """
 
@@ -57,6 +57,7 @@ class Recipe:
     erase: float = 0.0
     paste: float = 0.0
     surround: float = 0.0
+    per_frame: bool = False
     seed: int = 0
     workers: int = 0
 
@@ -107,8 +108,9 @@ class Recipe:
     @property
     def augment(self) -> Augment:
         return Augment(
-            self.crop, self.pad, self.flip, self.colour, self.erase, self.paste, self.surround
-        )
+            self.crop, self.pad, self.flip, self.colour, self.erase, self.paste, self.surround,
+            self.per_frame,
+        )  # fmt: skip
 
     def rate(self, epoch: int, share: float = 0.0) -> float:
         """The learning rate `share` of the way through `epoch` (counted from 0)."""

@@ -84,6 +84,17 @@ def test_a_crop_is_a_window_shared_by_the_clip(places: Tensor, pad: int, flip: f
     assert len(tops) > 1  # the clips have windows of their own
 
 
+def test_each_frame_has_a_window_of_its_own_if_asked_for(places: Tensor) -> None:
+    frames, *_ = Augment(crop=(8, 5), flip=0.5, per_frame=True)(places, seeded())
+    assert frames.shape == (6, 2, 3, 8, 5)
+    corners, mirrored = frames[:, :, 1:, 0, 0], frames[:, :, 2, 0, 0] > frames[:, :, 2, 0, 1]
+    assert (corners[:, 0] != corners[:, 1]).any()  # within a clip
+    assert (mirrored[:, 0] != mirrored[:, 1]).any()
+    one = places.flatten(0, 1).unsqueeze(1)  # as if every frame were a clip
+    alone, *_ = Augment(crop=(8, 5), flip=0.5)(one, seeded())
+    assert torch.equal(frames.flatten(0, 1), alone[:, 0])
+
+
 def test_windows_reach_every_place(places: Tensor) -> None:
     many = places[:1].expand(600, -1, -1, -1, -1)
     frames, *_ = Augment(crop=(10, 7))(many, seeded())

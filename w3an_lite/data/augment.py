@@ -22,11 +22,12 @@ class Augmented(NamedTuple):
 
 @dataclass(frozen=True)
 class Augment:
-    """Random crop, flip, erasing and pasting; one crop and one flip for a whole clip.
+    """Random crop, flip, erasing and pasting.
 
     crop: (H, W) cut out of the frames at random; None keeps them whole.
     pad: pixels by which a crop may leave the frame (the edge is repeated).
     flip: the chance of mirroring a clip.
+    per_frame: each frame has a crop and a flip of its own; without it a clip has one of each.
     colour: how far each channel of a clip is brightened or darkened at most, as a share: cameras
         differ in light and cast.
     erase: the chance that a box of a frame becomes the frame's mean colour.
@@ -46,6 +47,7 @@ class Augment:
     erase: float = 0.0
     paste: float = 0.0
     surround: float = 0.0
+    per_frame: bool = False
 
     def __post_init__(self) -> None:
         for name in ("flip", "colour", "erase", "paste", "surround"):
@@ -54,8 +56,13 @@ class Augment:
 
     def __call__(self, frames: Tensor, generator: torch.Generator) -> Augmented:
         """frames uint8 `[B, T, 3, H, W]`; the generator lives on the same device."""
-        frames = self._window(frames, generator)
-        batch, length, _, height, width = frames.shape
+        batch, length = frames.shape[:2]
+        if self.per_frame:
+            frames = self._window(frames.flatten(0, 1).unsqueeze(1), generator)
+            frames = frames.squeeze(1).unflatten(0, (batch, length))
+        else:
+            frames = self._window(frames, generator)
+        height, width = frames.shape[-2:]
         covered = torch.zeros(batch, length, height, width, dtype=torch.bool, device=frames.device)
         if self.colour:
             frames = recolour(frames, self.colour, generator)

@@ -16,7 +16,7 @@ def _draw(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).double()
 
 
-def _joined(features: Tensor, neighbours: int, **options: bool) -> Tensor:
+def _joined(features: Tensor, neighbours: int, **options: Any) -> Tensor:
     return knn_adjacency(features[None], neighbours, **options)[0]
 
 
