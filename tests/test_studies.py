@@ -32,15 +32,15 @@ def test_every_study_has_its_rows(name: str) -> None:
         "repairs": 21,
         "alone": 22,
         "looking": 5,
-        "groups": 8,
+        "groups": 10,
         "graph": 11,
         "weights": 21,
-        "readings": 29,
+        "readings": 30,
         "baselines": 4,
     }
     assert len(lines_of("table5", ["paper"])) == 9  # in which maps guide α
-    assert len(lines_of("readings", ["paper"])) == 28
-    assert len(lines_of("readings", ["mean_pool"])) == 15  # no α to guide, no graph to read
+    assert len(lines_of("readings", ["paper"])) == 29
+    assert len(lines_of("readings", ["mean_pool"])) == 16  # no α to guide, no graph to read
     lines = lines_of(name, ["repaired"], range(2))
     assert len(lines) == 2 * count[name]
     assert [line.trial.seed for line in lines] == sorted(line.trial.seed for line in lines)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 import torch
 
 from w3an_lite.ablation import ALIKE
-from w3an_lite.data.attributes import GROUPS, INDEX, NAMES, group_indices
-from w3an_lite.data.tracklet import Tracklet
 from w3an_lite.losses import Objective, total
 from w3an_lite.model import W3AN
 from w3an_lite.presets import Changes
 from w3an_lite.recipe import Recipe
+from w3an_lite.relabel import relabelled
 from w3an_lite.variants import (
+    CARRIED,
     GAMMAS,
     LAYERS,
     NEIGHBOURS,
@@ -25,19 +24,18 @@ from w3an_lite.variants import (
     WITHOUT,
     baselines,
     weights,
-    without_groups,
 )
 
 ROWS = {**TABLE5, **PLACE_ALONE}
-ALL = {**ROWS, **NEIGHBOURS, **LAYERS, **WITHOUT, **weights("paper"), **baselines(ALIKE)}
+ALL = {**ROWS, **NEIGHBOURS, **LAYERS, **WITHOUT, **CARRIED}
+ALL |= {**weights("paper"), **baselines(ALIKE)}
 
 
 @pytest.mark.parametrize("changes", ALL.values(), ids=ALL)
 def test_every_argument_exists(changes: Changes) -> None:
-    owners = {"model": W3AN, "objective": Objective, "recipe": Recipe}
+    owners = {"model": W3AN, "objective": Objective, "recipe": Recipe, "labels": relabelled}
     for part, values in changes.items():
-        known = inspect.signature(owners[part]).parameters if part in owners else {"without"}
-        assert values.keys() <= set(known)
+        assert values.keys() <= set(inspect.signature(owners[part]).parameters)
 
 
 @pytest.mark.parametrize("preset", ["paper", "repaired"])
@@ -94,22 +92,6 @@ def test_each_gamma_is_tried_about_its_own_value(preset: str) -> None:
     if preset == "paper":  # as printed
         assert tried["gamma1-0.1"] == {"objective": {"san_weight": 0.1}}
         assert [*tried] == [f"{name}-{v:g}" for name, (_, vs) in GAMMAS.items() for v in vs]
-
-
-def test_groups_are_left_out() -> None:
-    labels = np.arange(len(NAMES), dtype=np.float32) / 128  # each its own, and exact
-    tracklet = Tracklet(None, 1, 1, attributes=labels)  # type: ignore[arg-type]
-    (left,) = without_groups([tracklet], ["shoes"])
-    assert left.attributes is not None
-    assert len(left.attributes) == len(NAMES) - len(GROUPS["shoes"])
-    assert not set(128 * left.attributes) & set(group_indices("shoes"))
-    assert 128 * left.attributes[-1] == INDEX["attach-Other"]
-    (none,) = without_groups([tracklet], list(GROUPS))
-    assert none.attributes is not None
-    assert none.attributes.tolist() == [0] * len(NAMES)
-    (blank,) = without_groups([Tracklet(None, 1, 1)], ["shoes"])  # type: ignore[arg-type]
-    assert blank.attributes is not None
-    assert set(blank.attributes) == {-1}
 
 
 def test_what_guides_a_row_is_what_its_name_says() -> None:

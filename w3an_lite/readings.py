@@ -19,6 +19,7 @@ hold only the fall to 0 over the last ten, which begins at 0.8 of the rate."""
 READINGS: dict[str, Changes] = {
     "heads on the flattened cube": {"model": {"flatten": True}},
     "mean over attributes": {"objective": {"attribute_reduction": "mean"}},
+    "what is there weighs three times": {"objective": {"positive_weight": 3.0}},
     "no bias in β_overall": {"model": {"overall_bias": False}},
     "neighbours by angle": {"model": {"near": "cosine"}},
     "neighbours one way": {"model": {"mutual": False}},
@@ -42,7 +43,8 @@ READINGS: dict[str, Changes] = {
     "random trunk": {"model": {"weights": None}},
     "random trunk, SGD at 0.02": {"model": {"weights": None}, "recipe": {**_SGD, "lr": 2e-2}},
 }
-"""Eq. 9 on h·w·M numbers (and not pooled); its sum divided by A; Eq. 11 without b_f; neighbours of
+"""Eq. 9 on h·w·M numbers (and not pooled); its sum divided by A, or with three times the weight on
+attributes that are present, which are the rarer; Eq. 11 without b_f; neighbours of
 Eq. 12 by another distance; Eq. 13 with one direction enough, or with A_ii = 1; a β of 1 and no
 Eq. 11, in place of Table 5's W2AN, which has no edges of a frame to itself; σ of Eq. 14; the worst
 anchor of Eq. 16; N twice as large at the same P, which gives it positives to choose from; clips as

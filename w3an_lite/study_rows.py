@@ -10,6 +10,7 @@ from .losses import Objective
 from .presets import REPAIRED, REPAIRS, Changes, merged
 from .readings import GUIDED, readings
 from .variants import (
+    CARRIED,
     LAYERS,
     NEIGHBOURS,
     OFF_CENTRE,
@@ -122,7 +123,11 @@ STUDIES: dict[str, Study] = {
     "looking": Study(
         "Does α look? Crops whose person is not in the middle", ("repaired",), _looking
     ),
-    "groups": Study("Figure 9: each group of attributes left out", BOTH, _rows(WITHOUT)),
+    "groups": Study(
+        "Figure 9: each group of attributes left out; labels carried from stills",
+        BOTH,
+        _rows({**WITHOUT, **CARRIED}),
+    ),
     "graph": Study(
         "Figure 10: K and the depth of the graph", BOTH, _rows({**NEIGHBOURS, **LAYERS})
     ),

@@ -31,9 +31,9 @@ from .experiments import attend, fit_variant, search
 from .files import as_plain, replacing
 from .presets import PRESETS, SMALL, Changes
 from .provenance import command, revision
+from .relabel import relabelled
 from .run_record import PARTS
 from .speed import gpus_there_are
-from .variants import without_groups
 
 CMC = 20
 """How many ranks of a curve are kept."""
@@ -141,9 +141,7 @@ def measure(trial: Trial, out: Path, setting: Setting, device: str = "cpu") -> M
     changes = {part: dict(values) for part, values in trial.changes.items()}
     if most := changes.pop("crops", {}).get("off_centre"):
         split = off_centre(split, (most[0], most[1]), trial.seed)
-    train = split.train
-    if left_out := changes.pop("labels", {}).get("without"):
-        train = without_groups(train, left_out)
+    train = relabelled(split.train, **changes.pop("labels", {}), seed=trial.seed)
     if setting.epochs is not None:
         changes["recipe"] = {**changes.get("recipe", {}), "epochs": setting.epochs}
     resume = _read(begun) == asked and (folder / "last.pt").is_file()

@@ -7,15 +7,9 @@ stays 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
-import numpy as np
-
 from .attention_lstm import AttentionLSTM
 from .attention_pyramid import AttentionPyramid
-from .data.attributes import GROUPS, NAMES, group_indices, unknown
-from .data.tracklet import Tracklet
+from .data.attributes import GROUPS
 from .losses import Objective
 from .presets import Changes
 
@@ -69,6 +63,11 @@ WITHOUT: dict[str, Changes] = {
 }
 """Figure 9: each group of attributes left out, and all of them."""
 
+CARRIED: dict[str, Changes] = {
+    f"carried-{form}": {"labels": {"carried": form}} for form in ("soft", "hard")
+}
+"""Sec. 4.1: labels carried from stills in place of true ones, see `relabel.carried_labels`."""
+
 GAMMAS: dict[str, tuple[str, tuple[float, ...]]] = {
     "gamma1": ("san_weight", (0.1, 0.2, 0.3, 0.4, 0.5)),
     "gamma2": ("cam_weight", (0.05, 0.1, 0.15, 0.2, 0.25)),
@@ -104,18 +103,3 @@ def baselines(alike: Changes) -> dict[str, Changes]:
         "mean pooling without attributes": WITHOUT["without-attributes"],
         "mean pooling trained alike": alike,
     }
-
-
-def without_groups(tracklets: Sequence[Tracklet], groups: Sequence[str]) -> list[Tracklet]:
-    """The same tracklets, their attribute vectors without those of `groups`.
-
-    With every group gone the vector keeps its length and holds 0: nobody has anything.
-    """
-    gone = {index for group in groups for index in group_indices(group)}
-    kept = [i for i in range(len(NAMES)) if i not in gone]
-    out = []
-    for tracklet in tracklets:
-        labels = unknown() if tracklet.attributes is None else tracklet.attributes
-        left = labels[kept] if kept else np.zeros_like(labels)
-        out.append(replace(tracklet, attributes=left))
-    return out

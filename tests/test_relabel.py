@@ -1,0 +1,54 @@
+"""Labels of tracklets are left out, or carried from drawn stills."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from w3an_lite.data.attributes import GROUPS, INDEX, NAMES, group_indices
+from w3an_lite.data.synthetic import synthped
+from w3an_lite.data.tracklet import Tracklet
+from w3an_lite.relabel import carried_labels, relabelled, without_groups
+from w3an_lite.transfer import TransferRecipe
+
+
+def test_groups_are_left_out() -> None:
+    labels = np.arange(len(NAMES), dtype=np.float32) / 128  # each its own, and exact
+    tracklet = Tracklet(None, 1, 1, attributes=labels)  # type: ignore[arg-type]
+    (left,) = without_groups([tracklet], ["shoes"])
+    assert left.attributes is not None
+    assert len(left.attributes) == len(NAMES) - len(GROUPS["shoes"])
+    assert not set(128 * left.attributes) & set(group_indices("shoes"))
+    assert 128 * left.attributes[-1] == INDEX["attach-Other"]
+    (none,) = without_groups([tracklet], list(GROUPS))
+    assert none.attributes is not None
+    assert none.attributes.tolist() == [0] * len(NAMES)
+    (blank,) = without_groups([Tracklet(None, 1, 1)], ["shoes"])  # type: ignore[arg-type]
+    assert blank.attributes is not None
+    assert set(blank.attributes) == {-1}
+
+
+def test_carried_labels_are_told_from_frames_alone() -> None:
+    """Soft ones are shares, hard ones what is above a half; the true labels change nothing."""
+    people = synthped(3, 0, frames=4, seed=2).train
+    recipe = TransferRecipe(steps=2, batch=4)
+    soft = carried_labels(people, "soft", recipe=recipe)
+    blank = [Tracklet(t.frames, t.identity, t.camera, t.name) for t in people]
+    hard = carried_labels(blank, "hard", recipe=recipe)
+    assert [t.name for t in soft] == [t.name for t in hard] == [t.name for t in people]
+    shares = np.stack([t.attributes for t in soft if t.attributes is not None])
+    assert shares.shape == (len(people), len(NAMES))
+    assert ((shares > 0) & (shares < 1)).all()
+    assert len(np.unique(shares[:, 0])) > 1  # not the same for everyone
+    chosen = np.stack([t.attributes for t in hard if t.attributes is not None])
+    assert np.array_equal(chosen, shares > 0.5)
+
+
+def test_what_is_not_asked_for_stays() -> None:
+    people = synthped(2, 0, frames=4, seed=2).train
+    assert relabelled(people) == people
+    assert [
+        len(t.attributes) for t in relabelled(people, ["shoes"]) if t.attributes is not None
+    ] == ([len(NAMES) - len(GROUPS["shoes"])] * len(people))
+    with pytest.raises(ValueError, match="form 'sharp' is not known; choose 'soft' or 'hard'"):
+        relabelled(people, carried="sharp")
