@@ -167,7 +167,7 @@ def student_copy(notebook: NotebookNode) -> NotebookNode:
     for cell in out.cells:
         # one folder further down
         if cell.cell_type == "markdown" and "badges" not in tags(cell):
-            cell.source = re.sub(r"\]\((?=\.\./|results/)", "](../", cell.source)
+            cell.source = re.sub(r"\]\((?=\.\./|results/|FINDINGS)", "](../", cell.source)
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     return out

@@ -269,10 +269,14 @@ def test_what_is_printed_below_a_picture_stays_there() -> None:
 
 
 def test_the_student_copy_has_neither_solutions_nor_outputs() -> None:
-    cells = [v4.new_markdown_cell("[x](../README.md)"), v4.new_code_cell("1", execution_count=1)]
+    links = "[x](../README.md) [y](results/a.json) [z](FINDINGS.md) [w](05_a.ipynb)"
+    cells = [v4.new_markdown_cell(links), v4.new_code_cell("1", execution_count=1)]
     cells.append(v4.new_code_cell("2", metadata={"tags": ["solution"]}))
     copy = student_copy(v4.new_notebook(cells=cells))
-    assert [cell.source for cell in copy.cells] == ["[x](../../README.md)", "1"]
+    assert [cell.source for cell in copy.cells] == [
+        "[x](../../README.md) [y](../results/a.json) [z](../FINDINGS.md) [w](05_a.ipynb)",
+        "1",
+    ]
     assert copy.cells[1].execution_count is None
 
 

@@ -1,4 +1,5 @@
-"""What the README shows as Python runs, word for word, in the order it stands there."""
+"""What the README shows as Python runs, word for word; its numbers, and those of FINDINGS.md beside
+the notebooks, are those of the kept results."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from w3an_lite.worth import format_readings, format_repairs
 
 README = Path(__file__).parents[1] / "README.md"
 RESULTS = README.parent / "notebooks" / "results"
+PAGES = (README, README.parent / "notebooks" / "FINDINGS.md")
 
 
 def blocks(heading: str | None = None) -> list[str]:
@@ -85,11 +87,16 @@ def cell(found: dict[str, Any], spread: bool = True) -> str:
 
 
 def table(heading: str) -> list[str]:
-    """The lines of the table whose first line begins like this, without head and rule."""
-    lines = README.read_text(encoding="utf-8").splitlines()
+    """The lines of the one table whose first line begins like this, without head and rule."""
+    lines = [line for page in PAGES for line in page.read_text(encoding="utf-8").splitlines()]
     (first,) = (i for i, line in enumerate(lines) if line.startswith(heading))
     last = next(i for i in range(first, len(lines)) if not lines[i].startswith("|"))
     return lines[first + 2 : last]
+
+
+def prose() -> str:
+    """Both pages on one line."""
+    return " ".join(" ".join(page.read_text(encoding="utf-8") for page in PAGES).split())
 
 
 def of(file: str, preset: str, variant: str, measure: str) -> dict[str, Any]:
@@ -205,12 +212,12 @@ def test_people_off_the_centre_are_those_that_are_kept() -> None:
         own = [cell(of("looking.json", "repaired", variant, measure)) for measure in LOOKING]
         assert line.endswith(" | " + " | ".join(own) + " |")
     area = cell(of("looking.json", "repaired", "W3AN", "person_area"), False)
-    assert f"α on the person ({area} of the picture)" in README.read_text(encoding="utf-8")
+    assert f"α on the person ({area} of the picture)" in prose()
 
 
 def test_what_the_paper_lacks_of_repaired() -> None:
     """Differences between rows of two studies, over the seeds they have in common."""
-    text = " ".join(README.read_text(encoding="utf-8").split())
+    text = prose()
     whole = ("medium/table5.json", "repaired", "W3AN")
     four = ("medium/alone.json", "paper", "with all of the graph and clip identity")
     learning = ("medium/alone.json", "paper", "with these four, gradient through α′")
@@ -223,6 +230,8 @@ def test_what_the_paper_lacks_of_repaired() -> None:
         a, b = (np.array(of(*row, measure)["seeds"]) for row in (one, two))
         mean, low, high = (f"{100 * v:.{digits}f}".replace("-", "−") for v in interval(a - b)[:3])
         assert re.search(rf"\b{mean}\b[^\[\d]*\[{low}, {high}\]", text)
+    inside = [f"{of(*row, 'alpha_inside')['mean']:.3f}" for row in (learning, whole)]
+    assert re.search(rf"{inside[0]} of its α lies on the person, [^.]* beside {inside[1]} in", text)
 
 
 def test_what_each_repair_is_worth_is_what_the_report_says() -> None:
@@ -250,6 +259,9 @@ def test_what_was_put_back_late_is_what_the_report_says() -> None:
         ("looking", "repaired", "paper with four repairs, gradient through α′", "W3AN", "mAP"),
         ("medium/repairs", "repaired", "W3AN", "without β-weighted readout",
          "spearman_beta_visibility"),
+        ("medium/repairs", "repaired", "W3AN", "without α free of Eq. 8", "alpha_inside"),
+        ("medium/repairs", "repaired", "W3AN", "without α off foreign pixels", "alpha_inside"),
+        ("medium/repairs", "repaired", "W3AN", "without exchanged surroundings", "alpha_inside"),
         ("medium/readings", "repaired", "four clips a person", "W3AN", "mAP"),
         ("medium/readings", "repaired", "Eq. 8, gradient through α′", "W3AN", "mAP"),
         ("table5", "repaired", "W3WAN", "W3AN", "mAP"),
@@ -267,7 +279,7 @@ def test_differences_in_the_text_are_those_of_the_kept_results(
     file: str, preset: str, better: str, worse: str, measure: str
 ) -> None:
     found = interval(paired(read_study(RESULTS / f"{file}.json"), preset, better, worse, measure))
-    text = " ".join(README.read_text(encoding="utf-8").split()).replace("+", "")
+    text = prose().replace("+", "")
     digits = 0 if measure == "alpha_pointing" and found.low > 0.1 else 1
     mean, low, high = (f"{100 * v:.{digits}f}".replace("-", "−") for v in found[:3])
     assert re.search(rf"{mean}\b[^\[\d]*\[{low}, {high}\]", text)
