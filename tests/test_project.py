@@ -106,7 +106,7 @@ def test_every_equation_is_named_where_it_is_written(equation: int) -> None:
     assert equation in numbers
 
 
-@pytest.mark.parametrize("page", ["README.md", "notebooks/README.md"])
+@pytest.mark.parametrize("page", ["README.md", "notebooks/README.md", "notebooks/FINDINGS.md"])
 def test_the_readme_names_files_and_commands_that_exist(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):

@@ -231,7 +231,8 @@ def test_what_the_paper_lacks_of_repaired() -> None:
         mean, low, high = (f"{100 * v:.{digits}f}".replace("-", "−") for v in interval(a - b)[:3])
         assert re.search(rf"\b{mean}\b[^\[\d]*\[{low}, {high}\]", text)
     inside = [f"{of(*row, 'alpha_inside')['mean']:.3f}" for row in (learning, whole)]
-    assert re.search(rf"{inside[0]} of its α lies on the person, [^.]* beside {inside[1]} in", text)
+    assert f"an even one ({cell(of(*learning, 'person_area'), False)})" in text
+    assert re.search(rf"{inside[0]} of its α lies on the person, [^[]* beside {inside[1]} in", text)
 
 
 def test_what_each_repair_is_worth_is_what_the_report_says() -> None:
@@ -259,6 +260,7 @@ def test_what_was_put_back_late_is_what_the_report_says() -> None:
         ("looking", "repaired", "paper with four repairs, gradient through α′", "W3AN", "mAP"),
         ("medium/repairs", "repaired", "W3AN", "without β-weighted readout",
          "spearman_beta_visibility"),
+        ("medium/table5", "repaired", "W3AN", "place-alone", "alpha_inside"),
         ("medium/repairs", "repaired", "W3AN", "without α free of Eq. 8", "alpha_inside"),
         ("medium/repairs", "repaired", "W3AN", "without α off foreign pixels", "alpha_inside"),
         ("medium/repairs", "repaired", "W3AN", "without exchanged surroundings", "alpha_inside"),
@@ -270,6 +272,7 @@ def test_what_was_put_back_late_is_what_the_report_says() -> None:
          "alpha_pointing"),
         ("repairs", "repaired", "without exchanged surroundings", "without α off foreign pixels",
          "mAP"),
+        ("readings", "paper", "frames as they are", "W3AN", "mAP"),
         ("graph", "repaired", "layers1", "layers4", "mAP"),
         ("graph", "paper", "layers1", "layers4", "mAP"),
         ("graph", "repaired", "layers1", "layers5", "mAP"),
