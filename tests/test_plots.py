@@ -141,6 +141,20 @@ def test_grid_rows() -> None:
 
 
 @pytest.mark.parametrize(
+    ("betas", "said"),
+    [
+        ([BETA], "thirds of the clip's range"),
+        ([np.full(4, 0.5)], "thirds of [0, 1]"),
+        ([BETA, np.full(4, 0.5)], "thirds of the clip's range or thirds of [0, 1]"),
+    ],
+)
+def test_the_foot_says_what_the_borders_divide(betas: list[np.ndarray], said: str) -> None:
+    rows: list[plots.Row] = [(str(k), FRAMES, MAPS, beta) for k, beta in enumerate(betas)]
+    foot = f"border: {said} of the number below; thick = high, thin = low"
+    assert foot in words(plots.attention_grid(rows))
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"frames": FRAMES[0]}, r"frames is \[3, 16, 8\]; give uint8 \[T, 3, H, W\]"),

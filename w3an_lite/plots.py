@@ -32,6 +32,7 @@ from w3an_lite.picture import (
     save,
     shape_error,
     thirds,
+    thirds_of,
     to_png,
     vector,
 )
@@ -283,7 +284,7 @@ def _stack(frames: NDArray[np.uint8], shown: int) -> NDArray[np.uint8]:
 
 
 def _note(betas: Sequence[NDArray[np.float64] | None], absolute: bool) -> str:
-    if all(beta is None for beta in betas):
+    kinds = dict.fromkeys(thirds_of(beta, absolute) for beta in betas if beta is not None)
+    if not kinds:
         return ""
-    ranges = "of [0, 1]" if absolute else "of the clip's range"
-    return f"border: thirds {ranges} of the number below; thick = high, thin = low"
+    return f"border: {' or '.join(kinds)} of the number below; thick = high, thin = low"

@@ -42,9 +42,9 @@ REPAIRED = (
     "α off foreign pixels",
     "exchanged surroundings",
 )
-"""The repairs of `repaired`: the first four are enough to find people, the last three put α on them,
-and none of the three can be missed for that. What each is worth there, and what each of the others
-would be, is measured by `experiment repairs`."""
+"""The repairs of `repaired`: the first four are enough to find people, the last three put α on
+them, and none of the three can be missed for that. What each is worth there, and what each of the
+others would be, is measured by `experiment repairs`."""
 
 
 def merged(*some: Changes) -> Changes:
