@@ -71,3 +71,23 @@ def test_contrast_that_all_the_footage_lacks_is_made_good(tiny: Build, crowd: Cr
 def test_few_frames_are_refused(tiny: Build, crowd: Crowd) -> None:
     with pytest.raises(DataError, match="4 frames are too few to take statistics of"):
         adapted(tiny(), crowd(2, each=1, frames=[2, 2]))
+
+
+def test_no_more_frames_are_read_than_asked_for(
+    tiny: Build, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = crowd(40, each=2, frames=2)
+    read: list[int] = []
+    kind = type(people[0].frames)
+    real = kind.read
+
+    def counted(self: object, indices: object, *size: object) -> object:
+        read.append(1)
+        return real(self, indices, *size)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(kind, "read", counted)
+    adapted(tiny(), people, frames=50)
+    assert len(read) == 50  # of 80 tracklets
+    for wrong in ({"frames": 0}, {"batch": 0}):
+        with pytest.raises(ValueError, match="give at least 1 of each"):
+            adapted(tiny(), people, **wrong)

@@ -19,7 +19,7 @@ import torch
 from forked import PROCESSES
 from torch import Tensor, nn
 
-from w3an_lite import checkpoint
+from w3an_lite import checkpoint, provenance
 from w3an_lite.backbone import NarrowTrunk
 from w3an_lite.data.tracklet import Tracklet
 from w3an_lite.files import load_plain, read_rows
@@ -145,7 +145,7 @@ def test_what_a_checkpoint_holds(crowd: Callable[..., list[Tracklet]], tmp_path:
         *("generators", "made_with"),
     }
     assert saved["generators"].keys() == {"torch", "cuda", "numpy", "python"}
-    assert saved["made_with"]["revision"] == checkpoint.revision()
+    assert saved["made_with"]["revision"] == provenance.revision()
     assert saved["made_with"]["autocast"] is False
     saved["form"] = 1
     torch.save(saved, tmp_path / "last.pt")
@@ -172,14 +172,3 @@ def test_rows_are_packed_to_the_bit() -> None:
     rows = [{"a": 1 / 3, "b": 2.0}, {"a": 1e-300}, {"c": -0.0, "a": math.pi}]
     assert checkpoint.unpack_rows(checkpoint.pack_rows(rows)) == rows
     assert checkpoint.unpack_rows(checkpoint.pack_rows([])) == []
-
-
-def test_the_revision_is_this_checkouts_or_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = checkpoint.revision()
-    assert found is None or len(found.removesuffix("-dirty")) == 40
-    monkeypatch.setattr(checkpoint, "__file__", str(tmp_path / "w3an_lite" / "checkpoint.py"))
-    assert checkpoint.revision() is None
-    (tmp_path / ".git").mkdir()  # a repository that git does not know
-    assert checkpoint.revision() is None

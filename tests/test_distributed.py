@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -108,6 +109,47 @@ def test_two_processes_train_as_one(preset: str, crowd: Crowd, tmp_path: Path) -
     written = sorted(path.name for path in (tmp_path / "run").iterdir())
     assert written == ["best.pt", "evaluations.csv", "last.pt", "log.csv"]
     assert list((tmp_path / "other").iterdir()) == []
+
+
+class _Fading:
+    """Frames of which a process can read so many, and no more."""
+
+    left = 10
+
+    def __init__(self, frames: Any) -> None:
+        self.frames = frames
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def read(self, *what: Any) -> Any:
+        _Fading.left -= 1
+        if _Fading.left < 0:
+            raise DataError("gone.jpg cannot be read")
+        return self.frames.read(*what)
+
+
+def _train_while_there_are_frames(rank: int, folder: Path, people: list[Tracklet]) -> None:
+    if rank == 1:
+        people = [replace(t, frames=_Fading(t.frames)) for t in people]
+    model = build("repaired")
+    with pytest.raises(DataError, match=r"gone\.jpg cannot be read"):
+        train(model, people, Objective.preset("repaired"), RECIPE, progress=False)
+    (folder / "named").touch()
+    os._exit(0)  # as a process that torchrun ends, which waits for no other
+
+
+def test_a_frame_that_one_of_two_cannot_read_is_named_at_once(crowd: Crowd, tmp_path: Path) -> None:
+    """In its third step; the other process waits for it, until somebody ends it."""
+    given = (tmp_path, _train_while_there_are_frames, (crowd(8),))
+    both = [PROCESSES.Process(target=_one_of_two, args=(rank, *given)) for rank in (0, 1)]
+    for process in both:
+        process.start()
+    both[1].join(120)
+    assert (tmp_path / "named").is_file()
+    assert both[1].exitcode == 0
+    both[0].kill()
+    both[0].join()
 
 
 def _parts(rank: int, folder: Path) -> None:

@@ -16,9 +16,9 @@ from w3an_lite.data.sampling import even_frames
 from w3an_lite.data.synthetic import synthped
 from w3an_lite.data.tracklet import DataError, Tracklet
 from w3an_lite.experiments import attend, fit_variant, search
-from w3an_lite.inference import Observed
+from w3an_lite.inference import Observed, observe
 from w3an_lite.model import W3AN
-from w3an_lite.presets import Changes
+from w3an_lite.presets import SMALL, Changes
 
 TINY: Changes = {
     "model": {"weights": None, "trunk": {"width": 2}, "clip_length": 3},
@@ -50,6 +50,28 @@ def test_a_seed_gives_one_result() -> None:
         fit_variant("repaired", split.train, seed, TINY, progress=False)[1] for seed in (0, 0, 1)
     ]
     assert losses[0] == losses[1] != losses[2]
+
+
+def test_a_part_that_is_not_trained_is_named(crowd: Callable[..., list[Tracklet]]) -> None:
+    for given in ({"changes": {"labels": {}}}, {"base": {"objectives": {}}}):
+        with pytest.raises(ValueError, match=r"changes have a part '(labels|objectives)'; choose"):
+            fit_variant("paper", crowd(4), **given)
+
+
+def test_a_base_changes_the_objective_too(crowd: Callable[..., list[Tracklet]]) -> None:
+    base = {**SMALL, "objective": {"triplet_weight": 0.0}}
+    _, rows = fit_variant("paper", crowd(8), changes=TINY, base=base, progress=False)
+    assert rows[0]["triplet_weighted"] == 0 < rows[0]["triplet"]
+
+
+def test_raw_maps_are_audited_by_what_speaks_for_the_class() -> None:
+    """m_i + m_a below 0 is no place to look at."""
+    split = synthped(1, 4, seed=3, test_occlusion="heavy")
+    torch.manual_seed(0)
+    raw = {**SMALL["model"], "map_form": "raw", "maps_of": "present"}
+    model = W3AN.preset("paper", 8, **raw)
+    assert float(observe(model, split.gallery).identity_map.min()) < 0
+    assert 0 <= attend(model, split.gallery)["cam_inside"] <= 1
 
 
 def test_the_audit_asks_for_the_truth(crowd: Callable[..., list[Tracklet]]) -> None:

@@ -129,6 +129,18 @@ def test_readouts_by_hand() -> None:
     assert readout(nodes, torch.zeros(1, 2), "beta").isfinite().all()
 
 
+@pytest.mark.parametrize("logit", [-5.0, -20.0, -60.0])
+def test_a_readout_by_weights_near_zero_is_still_an_average(logit: float) -> None:
+    """Ten frames of the same small β: each counts a tenth, and gradients are finite."""
+    score = torch.full((1, 10), logit, requires_grad=True)
+    nodes = torch.arange(10.0).view(1, 10, 1)
+    found = readout(nodes, score.sigmoid(), "beta")
+    torch.testing.assert_close(found, torch.full((1, 1), 4.5))
+    found.sum().backward()
+    assert score.grad is not None
+    assert score.grad.isfinite().all()
+
+
 def test_unknown_names() -> None:
     with pytest.raises(ValueError, match="degree 'sum' is not known"):
         propagation(PATH, PATH, "sum")

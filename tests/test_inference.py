@@ -38,6 +38,32 @@ def test_unknown_clips(tiny: Build, crowd: Crowd) -> None:
         embed_tracklets(tiny(), crowd(1), frames="all")
 
 
+def test_each_module_is_afterwards_in_the_mode_it_was_in(tiny: Build, crowd: Crowd) -> None:
+    model, people = tiny().train(), crowd(1, frames=4)
+    model.backbone.eval()  # a trunk that is held fixed stays so
+    before = [module.training for module in model.modules()]
+    assert {True, False} == {*before}
+    calls: list[Callable[[], object]] = [
+        lambda: embed_tracklets(model, people),
+        lambda: frame_beta(model, people),
+        lambda: observe(model, people),
+        lambda: model.embed(people[0].frames.read(range(4))),
+    ]
+    norms = {k: v.clone() for k, v in model.state_dict().items()}
+    for call in calls:
+        call()
+        assert [module.training for module in model.modules()] == before
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, norms[name]), name  # in test mode, meanwhile
+
+
+@pytest.mark.parametrize("batch", [0, -1])
+def test_batches_of_none_are_refused(tiny: Build, crowd: Crowd, batch: int) -> None:
+    for call in (embed_tracklets, frame_beta, observe):
+        with pytest.raises(ValueError, match=f"batch is {batch}; give at least 1 clip at a time"):
+            call(tiny(), crowd(1), batch=batch)
+
+
 @pytest.mark.parametrize("batch", [1, 4, 100])
 def test_dense_features_are_those_of_embed(tiny: Build, crowd: Crowd, batch: int) -> None:
     """Tracklets of 1, 2, 3 and 23 frames with T = 3, whose clips share batches."""

@@ -224,6 +224,18 @@ def test_the_second_pass_leaves_batch_norm_as_it_was(tiny: Build, clips: Tensor)
     assert "embedding" in changed(plain(probe), moving.eval()(probe))
 
 
+def test_frozen_statistics_do_not_count_either() -> None:
+    """Batch norm that averages over all batches (momentum None) divides by their number."""
+    norm, other = nn.BatchNorm2d(3, momentum=None), nn.BatchNorm2d(3, momentum=None)
+    for k in range(4):
+        batch = torch.full((2, 3, 2, 2), float(k))
+        other(batch)
+        norm(batch)
+        with frozen_statistics(norm):
+            norm(torch.full((2, 3, 2, 2), 100.0))
+    torch.testing.assert_close(norm.state_dict(), other.state_dict())
+
+
 def test_frozen_statistics_thaw_after_an_error() -> None:
     norm = nn.BatchNorm2d(2)
     frames = torch.randn(3, 2, 4, 4) + 5

@@ -81,6 +81,23 @@ def test_a_gpu_whose_driver_is_too_old_is_none(monkeypatch: pytest.MonkeyPatch) 
     assert module.gpus_there_are() == 2
 
 
+def test_what_is_off_is_off(tiny: Build) -> None:
+    """Whatever was set before; and afterwards it is again."""
+    cpu = torch.device("cpu")
+    try:
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.benchmark = True
+        with Speed(tf32=False, benchmark=False).on(cpu, Ranks()).applied():
+            assert torch.get_float32_matmul_precision() == "highest"
+            assert not torch.backends.cudnn.allow_tf32
+            assert not torch.backends.cudnn.benchmark
+        assert torch.get_float32_matmul_precision() == "high"
+        assert torch.backends.cudnn.benchmark
+    finally:
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cudnn.benchmark = False
+
+
 def test_settings_come_back(tiny: Build) -> None:
     model = tiny()
     asked = Speed(tf32=True, benchmark=True, compile=True)

@@ -41,11 +41,12 @@ def test_every_study_has_its_rows(name: str) -> None:
     assert len(lines_of("table5", ["paper"])) == 9  # in which maps guide α
     assert len(lines_of("readings", ["paper"])) == 29
     assert len(lines_of("readings", ["mean_pool"])) == 16  # no α to guide, no graph to read
-    lines = lines_of(name, ["repaired"], range(2))
+    preset = "paper" if name == "alone" else "repaired"
+    lines = lines_of(name, [preset], range(2))
     assert len(lines) == 2 * count[name]
     assert [line.trial.seed for line in lines] == sorted(line.trial.seed for line in lines)
     assert lines[0].variant == WHOLE
-    assert lines[0].trial.name == "repaired" + ", off centre" * (name == "looking")
+    assert lines[0].trial.name == preset + ", off centre" * (name == "looking")
     by_name = {(line.trial.name, line.trial.seed): line.trial for line in lines}
     assert all(by_name[line.trial.name, line.trial.seed] == line.trial for line in lines)
 
@@ -135,11 +136,22 @@ def test_a_real_set_takes_the_place_of_drawn_people(tmp_path: Path) -> None:
     assert found["setting"]["dataset"] == "mars"
 
 
+def test_a_row_that_only_one_preset_has_can_be_asked_for() -> None:
+    lines = lines_of("table5", only="random-maps")
+    assert [(line.preset, line.variant) for line in lines] == [
+        ("paper", WHOLE),
+        ("paper", "random-maps"),
+        ("repaired", WHOLE),
+    ]
+
+
 def test_what_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="study 'magic' is not known; choose from table5"):
         lines_of("magic")
-    with pytest.raises(ValueError, match="no row is called 'magic'; there are W3AN, WAN"):
+    with pytest.raises(ValueError, match="no row is called 'magic'; there are WAN, random-maps"):
         lines_of("table5", only="magic")
+    with pytest.raises(ValueError, match="study 'repairs' is of repaired alone; its rows are noth"):
+        lines_of("repairs", ["paper"])
     with pytest.raises(ValueError, match="seeds is 0"):
         run_study("table5", tmp_path, seeds=0)
     for folder in (tmp_path, tmp_path / "nope"):

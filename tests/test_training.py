@@ -510,6 +510,24 @@ def test_what_a_judge_owes_is_said_and_nothing_is_lost(
     assert load_plain(tmp_path / "last.pt")["epoch"] == QUICK.epochs
 
 
+def test_a_judge_sees_the_model_in_test_mode_and_changes_nothing(tiny: Build, crowd: Crowd) -> None:
+    people, modes = crowd(8), []
+    clips = torch.zeros(2, 3, 3, 32, 16)
+
+    def look(model: W3AN) -> dict[str, Any]:
+        modes.append(model.training)
+        model(clips)
+        return {"protocol": "p", "mAP": 0.5, "rank1": 0.5}
+
+    looked_at, other = (tiny(identities=8) for _ in range(2))
+    other.load_state_dict(looked_at.state_dict())
+    go(looked_at, people, None, QUICK, judge=look, evaluate_every=1)
+    go(other, people, None, QUICK)
+    assert modes == [False] * QUICK.epochs
+    for name, value in other.state_dict().items():
+        assert torch.equal(looked_at.state_dict()[name], value), name
+
+
 def test_numbers_of_numpy_are_saved_and_taken_up_again(
     tiny: Build, crowd: Crowd, tmp_path: Path
 ) -> None:

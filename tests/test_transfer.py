@@ -143,7 +143,7 @@ def test_mmd_draws_the_features_of_the_domains_together() -> None:
     source, target = stills(8, 40), stills(8, 220)
 
     def gap(weight: float) -> float:
-        recipe = TransferRecipe(weight, steps=15, batch=8, size=(32, 16), adapt=False)
+        recipe = TransferRecipe(weight, steps=15, batch=8, size=(32, 16))
         network = transfer(source, target, recipe, progress=False)
         pixels = [torch.from_numpy(t[0].frames.read([0])).float() / 255 for t in (source, target)]
         with torch.no_grad():
@@ -151,6 +151,21 @@ def test_mmd_draws_the_features_of_the_domains_together() -> None:
         return float((a - b).norm() / (a.norm() + b.norm()))
 
     assert gap(30.0) < gap(0.0)
+
+
+def test_mmd_needs_both_in_one_batch() -> None:
+    with pytest.raises(ValueError, match=r"adapt is False and mmd_weight 30\.0; MMD sends both"):
+        TransferRecipe(adapt=False)
+
+
+def test_the_trunk_that_was_given_stays_as_it_was() -> None:
+    source = synthped(4, 0, 1, 1, size=(32, 16), domain="stills").train
+    trunk = NarrowTrunk()
+    before = {name: value.clone() for name, value in trunk.state_dict().items()}
+    network = transfer(source, source, SHORT, trunk, progress=False)
+    assert not torch.equal(network.trunk.state_dict()["stem.0.weight"], before["stem.0.weight"])
+    for name, value in trunk.state_dict().items():
+        assert torch.equal(value, before[name]), name
 
 
 def test_labels_of_the_target_are_never_looked_at() -> None:

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from w3an_lite import trials
 from w3an_lite.data.attributes import GROUPS
 from w3an_lite.presets import SMALL
+from w3an_lite.records import write_record
 from w3an_lite.trials import Setting, Trial, jobs_there_are, measure, measure_all
 from w3an_lite.variants import TABLE5
 
@@ -80,11 +82,31 @@ def test_a_result_that_lacks_a_part_is_named(tmp_path: Path, monkeypatch: Any, p
     trial, done = Trial("paper", "paper", 0), tmp_path / "paper-0" / "result.json"
     whole = {"scores": {}, "cmc": [], "rows": [], "revision": "abc"}
     for content in ({k: v for k, v in whole.items() if k != part}, {**whole, part: 3}):
-        trials._write({**trials.asked_of(trial, TINY), **content}, done)
+        write_record({**trials.asked_of(trial, TINY), **content}, done)
         with pytest.raises(
             ValueError, match=rf"result\.json is damaged \(no {part}\); remove .*-0,"
         ):
             measure(trial, tmp_path, TINY)
+
+
+def test_a_part_that_there_is_not_is_named() -> None:
+    for part, values, said in (
+        ("objectives", {"san_weight": 7.0}, "changes have a part 'objectives'; choose from model,"),
+        ("crops", {"offcentre": [0.2, 0.2]}, "changes of 'crops' name 'offcentre'; choose from"),
+        ("labels", {"without": ["shoes"], "hard": True}, "changes of 'labels' name 'hard'"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            Trial("mine", "paper", 0, {part: values})
+
+
+def test_threads_are_as_before(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        measure(Trial("paper", "paper", 0), tmp_path, replace(TINY, threads=1))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_more_jobs_than_trials_are_not_begun(tmp_path: Path, monkeypatch: Any) -> None:
@@ -137,7 +159,7 @@ def test_every_seed_has_its_split_before_the_first_trial(tmp_path: Path, monkeyp
     kept = {"scores": {}, "cmc": [], "rows": [], "revision": "abc"}
     for trial in many:
         done = {**trials.asked_of(trial, setting), **kept}
-        trials._write(done, tmp_path / f"{trial.name}-{trial.seed}" / "result.json")
+        write_record(done, tmp_path / f"{trial.name}-{trial.seed}" / "result.json")
     assert len(measure_all(many, tmp_path, setting, progress=False)) == 22
     assert len(asked) == 11
 

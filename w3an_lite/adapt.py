@@ -34,16 +34,20 @@ def adapted(
 ) -> W3AN:
     """A copy of `model` whose trunk normalises by the statistics of `tracklets`, in test mode.
 
-    Reads up to `frames` frames, as many of each tracklet, spread evenly, in an order that mixes
-    the tracklets, in batches of nearly equal size that count alike. DataError when there are fewer
-    than 32.
+    Reads up to `frames` frames, as many of each tracklet, spread evenly (of more tracklets than
+    that, one of each of so many, spread evenly too), in an order that mixes the tracklets, in
+    batches of nearly equal size that count alike. DataError when there are fewer than 32.
     """
+    if min(frames, batch) < 1:
+        raise ValueError(f"frames is {frames} and batch {batch}; give at least 1 of each")
     each = max(1, frames // max(1, len(tracklets)))
     places = [
         (tracklet, int(index))
         for tracklet in tracklets
         for index in np.unique(even_frames(len(tracklet), min(each, len(tracklet))))
     ]
+    if len(places) > frames:
+        places = [places[k] for k in even_frames(len(places), frames)]
     if len(places) < FEWEST:
         raise DataError(
             f"{len(places)} frames are too few to take statistics of; give at least {FEWEST}, or "

@@ -127,11 +127,12 @@ def frozen_statistics(module: nn.Module, frozen: bool = True) -> Iterator[None]:
     """Within, batch norm still normalises by its batch but does not update what it remembers."""
     norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     before = [m.momentum for m in norms]
+    counts = [m.num_batches_tracked for m in norms]
     try:
         if frozen:
             for norm in norms:
-                norm.momentum = 0.0
+                norm.momentum, norm.num_batches_tracked = 0.0, None
         yield
     finally:
-        for norm, momentum in zip(norms, before, strict=True):
-            norm.momentum = momentum
+        for norm, momentum, count in zip(norms, before, counts, strict=True):
+            norm.momentum, norm.num_batches_tracked = momentum, count

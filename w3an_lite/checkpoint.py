@@ -8,7 +8,6 @@ so there is no scaler to keep.
 from __future__ import annotations
 
 import random
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -111,16 +110,3 @@ def set_generator_states(states: Mapping[str, Any]) -> None:
     )
     version, inner, following = states["python"]
     random.setstate((version, tuple(inner), following))
-
-
-def revision() -> str | None:
-    """The commit of this library's own checkout, "-dirty" when changed since; None outside one."""
-    root = Path(__file__).resolve().parents[1]
-    if not (root / ".git").exists():  # an installed copy: the repository around it is another's
-        return None
-    ask = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        said = subprocess.run(ask, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return said.stdout.strip() or None

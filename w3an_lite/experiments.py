@@ -18,7 +18,7 @@ from .frames import fit, normalise
 from .inference import Observed, embed_tracklets, observe
 from .losses import Objective
 from .model import W3AN
-from .presets import SMALL, Changes
+from .presets import SMALL, TRAINED, Changes, check_changes
 from .training import Recipe, train
 
 CLEAR, COVERED = 0.95, 0.7
@@ -38,17 +38,20 @@ def fit_variant(
 ) -> tuple[W3AN, list[dict[str, float]]]:
     """Train preset `name` with `changes`; returns the model and its log.
 
-    base: what brings the preset to a size, `SMALL` or {} for the paper's own.
+    base: what brings the preset to a size, `SMALL` or {} for the paper's own. ValueError for a part
+    of either that is not of what is trained.
     """
     changes = changes or {}
+    for some in (base, changes):
+        check_changes(some)
     torch.manual_seed(seed)
     people = len({t.identity for t in tracklets})
-    own = {part: {**base.get(part, {}), **changes.get(part, {})} for part in ("model", "recipe")}
+    own = {part: {**base.get(part, {}), **changes.get(part, {})} for part in TRAINED}
     named = {len(t.attributes) for t in tracklets if t.attributes is not None}
     if len(named) == 1:  # fewer than the vocabulary when groups are left out
         own["model"] = {"attributes": named.pop(), **own["model"]}
     model = W3AN.preset(name, people, **own["model"])
-    objective = Objective.preset(name, **changes.get("objective", {}))
+    objective = Objective.preset(name, **own["objective"])
     recipe = Recipe.preset(name, seed=seed, **own["recipe"])
     rows = train(model, tracklets, objective, recipe, out, resume, device, progress)
     return model, rows
@@ -100,7 +103,7 @@ def attend(model: W3AN, tracklets: Sequence[Tracklet]) -> dict[str, float]:
             f"alpha_pointing_{name}": audit.pointing(alpha[frames], mask[frames]).share
             for name, frames in groups.items()
         },
-        "cam_inside": audit.mass_inside(maps, mask),
+        "cam_inside": audit.mass_inside(maps.clamp_min(0), mask),  # evidence for, if it is "raw"
         "cam_pointing": audit.pointing(maps, mask).share,
         **_what(model, tracklets, seen, truths),
         "readout_shift": audit.readout_shift(seen.embedding, seen.flat_embedding),

@@ -75,6 +75,7 @@ def readout(nodes: Tensor, beta: Tensor, how: str = "mean") -> Tensor:
     if how == "beta":
         total = beta.sum(1, keepdim=True)
         even = torch.full_like(beta, 1 / beta.shape[1])
-        weight = torch.where(total > 0, beta / total.clamp_min(1e-6), even)
+        least = max(1e-30, torch.finfo(beta.dtype).tiny)  # its reciprocal is finite
+        weight = torch.where(total > 0, beta / total.clamp_min(least), even)
         return (weight.unsqueeze(-1) * nodes).sum(1)
     raise ValueError(f"readout {how!r} is not known; choose 'mean' or 'beta'")

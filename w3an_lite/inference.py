@@ -1,4 +1,7 @@
-"""Tracklets through a trained model: features to rank, and everything it looked at."""
+"""Tracklets through a trained model: features to rank, and everything it looked at.
+
+The model is in test mode meanwhile, and afterwards in the mode it was in.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from .data.sampling import even_frames
 from .data.tracklet import DataError, Tracklet
 from .frames import consecutive_clips, cut_clips, fit, normalise
 from .model import W3AN
+from .modes import evaluating
 
 
 def test_clips(length: int, clip: int, frames: str) -> NDArray[np.int64]:
@@ -43,6 +47,8 @@ def _batches(
 
     No more is read at once than one clip, and no more is held than one batch.
     """
+    if batch < 1:
+        raise ValueError(f"batch is {batch}; give at least 1 clip at a time")
     owners: list[int] = []
     cuts: list[NDArray[np.int64]] = []
     for i, tracklet in enumerate(tracklets):
@@ -83,10 +89,10 @@ def embed_tracklets(
     """
     if not tracklets:
         raise DataError("no tracklets to embed; check what the reader returned")
-    model.eval()
     sums: Tensor | None = None
     counts = torch.zeros(len(tracklets), 1)
-    with tqdm(total=len(tracklets), desc="embedding", disable=not progress) as bar:
+    bar = tqdm(total=len(tracklets), desc="embedding", disable=not progress)
+    with bar, evaluating(model):
         for owners, _, clips in _batches(model, tracklets, frames, batch):
             part = model.encode(normalise(clips)).embedding.float().cpu()
             if sums is None:
@@ -105,14 +111,14 @@ def frame_beta(model: W3AN, tracklets: Sequence[Tracklet], batch: int = 32) -> l
 
     A clip that repeats a frame counts it as often.
     """
-    model.eval()
     sums = [torch.zeros(len(t)) for t in tracklets]
     counts = [torch.zeros(len(t)) for t in tracklets]
-    for owners, cuts, clips in _batches(model, tracklets, "dense", batch):
-        for i, cut, beta in zip(owners, cuts, model.encode(normalise(clips)).beta, strict=True):
-            places = torch.from_numpy(cut)
-            sums[i].index_add_(0, places, beta.float().cpu())
-            counts[i].index_add_(0, places, torch.ones(len(places)))
+    with evaluating(model):
+        for owners, cuts, clips in _batches(model, tracklets, "dense", batch):
+            for i, cut, beta in zip(owners, cuts, model.encode(normalise(clips)).beta, strict=True):
+                places = torch.from_numpy(cut)
+                sums[i].index_add_(0, places, beta.float().cpu())
+                counts[i].index_add_(0, places, torch.ones(len(places)))
     return [total / count for total, count in zip(sums, counts, strict=True)]
 
 
@@ -120,7 +126,8 @@ class Observed(NamedTuple):
     """What the model did on one even clip of each of N tracklets; arrays on the CPU.
 
     indices int64 `[N, T]`, beta `[N, T]`, alpha `[N, T, h, w]` (mean over channels, sums to 1),
-    identity_map and attribute_map `[N, T, h, w]` in [0, 1] for the predicted classes,
+    identity_map and attribute_map `[N, T, h, w]` for the predicted classes (in [0, 1] unless the
+    model's map_form is "raw"),
     embedding `[N, M]` and flat_embedding `[N, M]`, the embedding had every β been the clip's mean.
     """
 
@@ -138,22 +145,22 @@ def observe(model: W3AN, tracklets: Sequence[Tracklet], batch: int = 32) -> Obse
     """Run one even clip of each tracklet through the model and keep what it looked at."""
     if not tracklets:
         raise DataError("no tracklets to observe; check what the reader returned")
-    model.eval()
     parts = []
     indices = []
-    for _, cuts, clips in _batches(model, tracklets, "even", batch):
-        out = model(clips)
-        flat = out.beta.mean(1, keepdim=True).expand_as(out.beta)
-        *_, flat_embedding = model.gather(out.frame_features, flat)
-        kept = (
-            out.beta,
-            out.alpha.mean(2),
-            out.identity_map,
-            out.attribute_map,
-            out.embedding,
-            flat_embedding,
-        )
-        parts.append([part.float().cpu() for part in kept])  # off the device batch by batch
-        indices += cuts
+    with evaluating(model):
+        for _, cuts, clips in _batches(model, tracklets, "even", batch):
+            out = model(clips)
+            flat = out.beta.mean(1, keepdim=True).expand_as(out.beta)
+            *_, flat_embedding = model.gather(out.frame_features, flat)
+            kept = (
+                out.beta,
+                out.alpha.mean(2),
+                out.identity_map,
+                out.attribute_map,
+                out.embedding,
+                flat_embedding,
+            )
+            parts.append([part.float().cpu() for part in kept])  # off the device batch by batch
+            indices += cuts
     joined = [torch.cat(column) for column in zip(*parts, strict=True)]
     return Observed(np.stack(indices), *joined)

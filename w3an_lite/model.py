@@ -22,6 +22,7 @@ from .frames import Size, cut_clips, fit, normalise, one_tracklet
 from .gcn import GCN, propagation, readout
 from .guidance import class_maps, random_maps
 from .knn_graph import add_attention, knn_adjacency
+from .modes import evaluating
 from .output import Encoded, W3ANOutput
 from .parts import Graph, NoTemporal, Part, WeightedAverage, on_strongest, part_of, trunk_of
 from .presets import preset
@@ -286,15 +287,11 @@ class W3AN(nn.Module):
         if batch < 1:
             raise ValueError(f"batch is {batch}; give at least 1 clip at a time")
         frames = one_tracklet(frames)
-        training = self.training
-        self.eval()
-        try:
-            clips = cut_clips(len(frames), self.clip_length).to(frames.device)
-            sums = []
+        clips = cut_clips(len(frames), self.clip_length).to(frames.device)
+        sums = []
+        with evaluating(self):
             for some in clips.split(batch):
                 part = fit(frames[some.flatten()].to(self.device), self.size)
                 part = normalise(part).unflatten(0, tuple(some.shape))
                 sums.append(self.encode(part).embedding.sum(0))
-            return torch.stack(sums).sum(0) / len(clips)
-        finally:
-            self.train(training)
+        return torch.stack(sums).sum(0) / len(clips)

@@ -7,6 +7,7 @@ paper's. So a repair is put back by leaving its line out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 Changes: TypeAlias = "dict[str, dict[str, Any]]"
@@ -45,6 +46,23 @@ REPAIRED = (
 """The repairs of `repaired`: the first four are enough to find people, the last three put α on
 them, and none of the three can be missed for that. What each is worth there, and what each of the
 others would be, is measured by `experiment repairs`."""
+
+
+TRAINED = ("model", "objective", "recipe")
+"""The parts of changes that are arguments of what is trained."""
+
+
+def check_changes(changes: Changes, data: Mapping[str, Sequence[str]] | None = None) -> None:
+    """ValueError names a part of `changes` that is neither `TRAINED` nor in `data`, or what is in a
+    part of the latter and not known there."""
+    known = {**dict.fromkeys(TRAINED), **(data or {})}
+    for part, values in changes.items():
+        if part not in known:
+            raise ValueError(f"changes have a part {part!r}; choose from {', '.join(known)}")
+        there = known[part]
+        wrong = [key for key in values if there is not None and key not in there]
+        if wrong:
+            raise ValueError(f"changes of {part!r} name {wrong[0]!r}; choose from {there}")
 
 
 def merged(*some: Changes) -> Changes:

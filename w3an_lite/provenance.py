@@ -23,15 +23,16 @@ def revision() -> str:
 
     def git(*words: str) -> str:
         done = subprocess.run(
-            ["git", "-C", str(here.parent), *words], capture_output=True, text=True, check=True
-        )
+            ["git", "-C", str(here.parent), *words],
+            capture_output=True, text=True, check=True, timeout=10,
+        )  # fmt: skip
         return done.stdout.strip()
 
     try:
         git("ls-files", "--error-unmatch", here.name)
         changed = git("status", "--porcelain", "--untracked-files=no", "--", str(here.parent))
         return git("rev-parse", "HEAD") + ("+changes" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.SubprocessError):
         return "unknown"
 
 

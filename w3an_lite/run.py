@@ -18,7 +18,6 @@ from .checkpoint import (
     generator_states,
     pack_rows,
     read_checkpoint,
-    revision,
     set_generator_states,
     unpack_rows,
 )
@@ -27,6 +26,7 @@ from .files import as_plain, load_weights, save_plain
 from .frames import fit
 from .losses import Objective, total
 from .model import W3AN, W3ANOutput
+from .provenance import revision
 from .reading import Batch
 from .recipe import Recipe
 from .runlog import RunLog
@@ -165,6 +165,7 @@ class Run:
         """Judge the model after `epoch` epochs, in the first process; keep it if it is the best."""
         if self.ranks.first:
             best = max((scores["mAP"] for scores in self.evaluations), default=-1.0)
+            self.model.eval()
             with uncompiled(self.model.backbone, self.model.san):
                 scores = {"epoch": epoch, **_checked(judge(self.model))}
             self.evaluations.append(scores)

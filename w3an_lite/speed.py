@@ -72,12 +72,11 @@ class Speed:
         convolutions = torch.backends.cudnn.allow_tf32
         compiled = [part for part in parts if part is not None and self.compile]
         try:
-            if self.tf32:
-                torch.set_float32_matmul_precision("high")
             if self.tf32 is not None:  # cuDNN's own default is on
+                torch.set_float32_matmul_precision("high" if self.tf32 else "highest")
                 torch.backends.cudnn.allow_tf32 = self.tf32
-            if self.benchmark:
-                torch.backends.cudnn.benchmark = True
+            if self.benchmark is not None:
+                torch.backends.cudnn.benchmark = self.benchmark
             for part in compiled:
                 part.compile(backend=BACKEND, dynamic=False)
             yield
@@ -89,6 +88,17 @@ class Speed:
                 part._compiled_call_impl = None  # type: ignore[assignment]
             if compiled:  # another model's shapes would count against the same few
                 torch.compiler.reset()
+
+
+@contextmanager
+def cpu_threads(count: int) -> Iterator[None]:
+    """Within, PyTorch computes on so many threads of the CPU; afterwards on as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def gpus_there_are() -> int:

@@ -45,7 +45,7 @@ def lines_of(
 
     A row that changes nothing at this size shares the trial of the preset as it is, and rows of
     different studies share trials. only: a regular expression for the rows, beside `WHOLE`.
-    ValueError for a study or a row that does not exist.
+    ValueError for a study or a row that does not exist, or a preset that a study is not about.
     """
     if name not in STUDIES:
         raise ValueError(f"study {name!r} is not known; choose from {', '.join(STUDIES)}")
@@ -54,14 +54,21 @@ def lines_of(
         wanted = re.compile(only or "")
     except re.error as error:
         raise ValueError(f"only is {only!r}, no regular expression: {error}") from error
+    study = STUDIES[name]
+    presets = presets or study.presets
+    if study.alone and (others := {*presets} - {*study.presets}):
+        raise ValueError(
+            f"study {name!r} is of {' and '.join(study.presets)} alone; its rows are nothing to "
+            f"{', '.join(sorted(others))}"
+        )
+    rows_of = {preset: study.rows(preset) for preset in presets}
+    found = dict.fromkeys(row for rows in rows_of.values() for row in rows if row != WHOLE)
+    if only and not any(wanted.search(row) for row in found):
+        raise ValueError(f"no row is called {only!r}; there are {', '.join(found)}")
     lines = []
     for seed in seeds:
-        for preset in presets or STUDIES[name].presets:
-            rows = STUDIES[name].rows(preset)
-            chosen = [row for row in rows if row == WHOLE or wanted.search(row)]
-            if only and len(chosen) == 1:
-                raise ValueError(f"no row is called {only!r}; there are {', '.join(rows)}")
-            for row in chosen:
+        for preset, rows in rows_of.items():
+            for row in (row for row in rows if row == WHOLE or wanted.search(row)):
                 start, changes = rows[row]
                 changes = departures(start, changes, setting.base)
                 own = row if start == preset else row.removeprefix("mean pooling").strip()

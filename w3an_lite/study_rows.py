@@ -33,11 +33,12 @@ class Row(NamedTuple):
 
 
 class Study(NamedTuple):
-    """A table or figure. presets: those it is run for if none is named; rows of one preset."""
+    """A table or figure. presets: those it is run for if none is named, or alone; rows of one."""
 
     about: str
     presets: tuple[str, ...]
     rows: Callable[[str], dict[str, Row]]
+    alone: bool = False
 
 
 def _rows(variants: dict[str, Changes]) -> Callable[[str], dict[str, Row]]:
@@ -106,7 +107,7 @@ def _baselines(preset: str) -> dict[str, Row]:
 BOTH = ("paper", "repaired")
 STUDIES: dict[str, Study] = {
     "table5": Study("Table 5: each part taken away or exchanged", BOTH, _table5),
-    "repairs": Study("Each repair put back, or added", ("repaired",), _repairs),
+    "repairs": Study("Each repair put back, or added", ("repaired",), _repairs, alone=True),
     "alone": Study(
         "Each repair made alone",
         ("paper",),
@@ -119,6 +120,7 @@ STUDIES: dict[str, Study] = {
                 "W3WAN": TABLE5["W3WAN"],
             }
         ),
+        alone=True,
     ),
     "looking": Study(
         "Does α look? Crops whose person is not in the middle", ("repaired",), _looking

@@ -71,8 +71,9 @@ def train(
     share of each batch, see `distributed`; the first one writes.
 
     Ctrl-C and SIGTERM finish the step (many processes: the next `COLLECT` steps), save, and raise
-    `Stopped`. A frame that cannot be read saves too, and raises DataError. FloatingPointError names
-    term, step and tracklets when a loss is not finite (what was saved stays); ValueError when the
+    `Stopped`. A frame that cannot be read raises DataError; one process saves first, of many the
+    one that met it ends, and torchrun ends the others. FloatingPointError names term, step and
+    tracklets when a loss is not finite (what was saved stays); ValueError when the
     model has another number of identities than the tracklets, or the checkpoint is of another run;
     OSError when `out` cannot be written.
     """
@@ -134,8 +135,8 @@ def train(
         for k, batch in read_ahead(batches, steps, device, recipe.workers, ranks, held):
             epoch, step = divmod(k, length)
             if isinstance(batch, DataError):
-                run.collect()
-                if ranks.size == 1:
+                if ranks.size == 1:  # the others of many know nothing of it, and would not answer
+                    run.collect()
                     run.save(epoch, step)
                 raise DataError(f"{batch}{run.kept}")
             run.step(epoch, step, length, batch)

@@ -14,6 +14,7 @@ pedestrian attribute recognition in surveillance scenarios", ACPR 2015 (weights 
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -106,7 +107,8 @@ class TransferRecipe:
 
     mmd_weight: of the discrepancy beside the attribute loss; 0 trains on the source alone.
     adapt: let batch norm see the target too. Then source and target go through as one batch, and
-        what is remembered for the test is the statistics of both.
+        what is remembered for the test is the statistics of both. MMD needs it, since it compares
+        the two in one batch.
     """
 
     mmd_weight: float = 30.0
@@ -126,6 +128,11 @@ class TransferRecipe:
             )
         if not 0 <= self.mmd_weight < math.inf:
             raise ValueError(f"mmd_weight is {self.mmd_weight}; give a number from 0 up")
+        if self.mmd_weight and not self.adapt:
+            raise ValueError(
+                f"adapt is False and mmd_weight {self.mmd_weight}; MMD sends both through as one "
+                "batch: leave adapt True, or set mmd_weight to 0"
+            )
 
 
 def transfer(
@@ -138,7 +145,8 @@ def transfer(
 ) -> AttributeNetwork:
     """Train on the labels of `source` and the frames, not the labels, of `target`.
 
-    trunk: where to start; None is a `NarrowTrunk` of random weights, drawn from the recipe's seed.
+    trunk: where to start, itself left as it is; None is a `NarrowTrunk` of random weights, drawn
+        from the recipe's seed.
     AdamW; the rate rises over a sixth of the steps and falls along a cosine. `DataError` if the
     source has no labels or either is empty.
     """
@@ -147,7 +155,7 @@ def transfer(
     if not target:
         raise DataError("no target tracklets to carry labels to; check what the reader returned")
     torch.manual_seed(recipe.seed)
-    network = AttributeNetwork(trunk).to(device).train()
+    network = AttributeNetwork(copy.deepcopy(trunk)).to(device).train()
     present, absent = (w.to(device) for w in rarity_weights(labels))
     optimiser = torch.optim.AdamW(network.parameters(), recipe.lr, weight_decay=recipe.weight_decay)
     generator = torch.Generator(device).manual_seed(recipe.seed)
@@ -158,7 +166,7 @@ def transfer(
         for group in optimiser.param_groups:
             group["lr"] = recipe.lr * warm * (1 + math.cos(math.pi * step / recipe.steps)) / 2
         rows, frames = _some(source, recipe, picks)
-        if recipe.adapt or recipe.mmd_weight:
+        if recipe.adapt:
             frames = torch.cat([frames, _some(target, recipe, picks)[1]])
         frames = augment(frames.to(device).unsqueeze(1), generator).frames
         features, logits = network(normalise(frames[:, 0]))

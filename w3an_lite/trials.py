@@ -28,15 +28,17 @@ from .data.splits import check_answerable
 from .data.synthetic import synthped
 from .data.tracklet import Split
 from .experiments import attend, fit_variant, search
-from .files import as_plain, replacing
-from .presets import PRESETS, SMALL, Changes
+from .presets import PRESETS, SMALL, Changes, check_changes
 from .provenance import command, revision
+from .records import damaged, plain, read_record, write_record
 from .relabel import relabelled
 from .run_record import PARTS
-from .speed import gpus_there_are
+from .speed import cpu_threads, gpus_there_are
 
 CMC = 20
 """How many ranks of a curve are kept."""
+DATA = {"labels": ("without", "carried"), "crops": ("off_centre",)}
+"""What a trial may change of its people: see `relabel`, and `data.off_centre`."""
 HERE: dict[str, Any] = {"device": "cpu", "stopped": False}
 """Of a worker process: where it computes, and whether it was told to stop."""
 
@@ -70,12 +72,18 @@ class Setting:
 
 @dataclass(frozen=True)
 class Trial:
-    """One model to be trained and measured, under a name, from a seed."""
+    """One model to be trained and measured, under a name, from a seed.
+
+    changes: to the preset, `DATA` beside. ValueError for a part that there is not.
+    """
 
     name: str
     preset: str
     seed: int
     changes: Changes = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_changes(self.changes, DATA)
 
 
 class Measured(NamedTuple):
@@ -130,11 +138,15 @@ def measure(trial: Trial, out: Path, setting: Setting, device: str = "cpu") -> M
     The folder keeps `result.json` and `model.pt`. A trial that was interrupted goes on from its
     last epoch; one of other settings is cleared away and done anew.
     """
-    folder = out / f"{trial.name}-{trial.seed}"
-    begun, asked = folder / "begun.json", asked_of(trial, setting, device)
     if (kept := _kept(trial, out, setting, device)) is not None:
         return kept
-    torch.set_num_threads(setting.threads)
+    with cpu_threads(setting.threads):
+        return _train_and_measure(trial, out, setting, device)
+
+
+def _train_and_measure(trial: Trial, out: Path, setting: Setting, device: str) -> Measured:
+    folder = out / f"{trial.name}-{trial.seed}"
+    begun, asked = folder / "begun.json", asked_of(trial, setting, device)
     started = time.monotonic()
     split = people(setting, trial.seed)  # before a trial begins: they may not be there
     check_answerable(split)
@@ -144,11 +156,11 @@ def measure(trial: Trial, out: Path, setting: Setting, device: str = "cpu") -> M
     train = relabelled(split.train, **changes.pop("labels", {}), seed=trial.seed)
     if setting.epochs is not None:
         changes["recipe"] = {**changes.get("recipe", {}), "epochs": setting.epochs}
-    resume = _read(begun) == asked and (folder / "last.pt").is_file()
+    resume = read_record(begun) == asked and (folder / "last.pt").is_file()
     if not resume:
         for part in PARTS:  # of other settings
             (folder / part).unlink(missing_ok=True)
-        _write(asked, begun)
+        write_record(asked, begun)
     model, rows = fit_variant(
         trial.preset, train, trial.seed, changes, folder, resume, False, setting.base, device
     )
@@ -160,7 +172,7 @@ def measure(trial: Trial, out: Path, setting: Setting, device: str = "cpu") -> M
     measured = Measured(scores, ranking.cmc[:CMC].tolist(), rows, revision())
     seconds = round(time.monotonic() - started, 1)
     origin = {"seconds": seconds, "command": command(), "protocol": split.name}
-    _write({**asked, **origin, **measured._asdict()}, folder / "result.json")
+    write_record({**asked, **origin, **measured._asdict()}, folder / "result.json")
     for spent in (begun, folder / "last.pt"):
         spent.unlink(missing_ok=True)
     return measured
@@ -169,12 +181,12 @@ def measure(trial: Trial, out: Path, setting: Setting, device: str = "cpu") -> M
 def _kept(trial: Trial, out: Path, setting: Setting, device: str) -> Measured | None:
     """What a trial has left, None if it was of other settings; ValueError if it is damaged."""
     done = out / f"{trial.name}-{trial.seed}" / "result.json"
-    kept, asked = _read(done), asked_of(trial, setting, device)
+    kept, asked = read_record(done), asked_of(trial, setting, device)
     if any(kept.get(key) != value for key, value in asked.items()):
         return None
     for name, kind in {"scores": dict, "cmc": list, "rows": list, "revision": str}.items():
         if not isinstance(kept.get(name), kind):
-            raise ValueError(_damaged(done, f"no {name}"))
+            raise ValueError(damaged(done, f"no {name}"))
     scores = {k: math.nan if v is None else v for k, v in kept["scores"].items()}
     return Measured(scores, kept["cmc"], kept["rows"], kept["revision"])
 
@@ -263,36 +275,3 @@ def summary(values: Sequence[float]) -> dict[str, Any]:
     array = np.asarray(values, dtype=float)
     spread = float(array.std(ddof=1)) if len(array) > 1 else 0.0
     return {"mean": float(array.mean()), "spread": spread, "seeds": array.tolist()}
-
-
-def plain(content: Any) -> Any:
-    """As JSON holds it: a class by its name, nan as null."""
-    content = as_plain(content)
-    if isinstance(content, dict):
-        return {str(k): plain(v) for k, v in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [plain(v) for v in content]
-    if isinstance(content, float) and not math.isfinite(content):
-        return None
-    if content is None or isinstance(content, (bool, int, float, str)):
-        return content
-    return getattr(content, "__qualname__", str(content))
-
-
-def _write(content: Any, path: Path) -> None:
-    with replacing(path) as part:
-        part.write_text(json.dumps(plain(content), allow_nan=False), encoding="utf-8")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """What `_write` wrote, {} if nothing; ValueError if it is damaged."""
-    if not path.is_file():
-        return {}
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise ValueError(_damaged(path, error)) from error
-
-
-def _damaged(path: Path, why: object) -> str:
-    return f"{path} is damaged ({why}); remove {path.parent}, and that trial is run again"

@@ -131,7 +131,7 @@ def test_each_person_has_one_turn_an_epoch(crowd: Crowd) -> None:
 
 
 def test_a_batch_is_what_its_tracklets_say(crowd: Crowd) -> None:
-    people = crowd(4, each=2, frames=5, truth=True)
+    people = crowd(4, each=2, frames=5)
     by_name = {t.name: t for t in people}
     clips, names = Batches(people, batch=4, people=2, clip_length=3).at(0)[1]
     assert clips.frames.dtype == torch.uint8
@@ -147,9 +147,6 @@ def test_a_batch_is_what_its_tracklets_say(crowd: Crowd) -> None:
             for frame in clips.frames[b].numpy()
         ]
         assert numbers == sorted(set(numbers))
-        assert tracklet.truth is not None
-        assert (clips.visibility[b].numpy() == tracklet.truth.visibility[numbers]).all()
-        assert (clips.mask[b].numpy() == tracklet.truth.mask[numbers]).all()
 
 
 def test_identities_become_labels_in_order(crowd: Crowd) -> None:
@@ -165,22 +162,17 @@ def test_few_tracklets_and_few_frames_are_repeated(crowd: Crowd) -> None:
     assert clips.frames.shape[:2] == (6, 5)
 
 
-def test_reading_at_a_size_leaves_masks_out(crowd: Crowd) -> None:
-    people = crowd(2, truth=True)
-    clips, _ = Batches(people, batch=2, people=2, clip_length=3, size=(16, 8)).at(0)[0]
+def test_frames_are_read_at_a_size(crowd: Crowd) -> None:
+    clips, _ = Batches(crowd(2), batch=2, people=2, clip_length=3, size=(16, 8)).at(0)[0]
     assert clips.frames.shape[-2:] == (16, 8)
-    assert clips.mask is None
-    assert clips.visibility is not None
 
 
-def test_unknown_labels_and_mixed_truth(crowd: Crowd) -> None:
-    known = crowd(1, each=1, truth=True)[0]
+def test_unknown_labels(crowd: Crowd) -> None:
+    known = crowd(1, each=1)[0]
     bare = Tracklet(ArrayFrames(np.zeros((4, 3, 32, 16), np.uint8)), identity=3, camera=1)
     clips = load_clips([known, bare], [0, 1], [np.arange(2), np.arange(2)])
     assert clips.attributes.shape == (2, len(NAMES))
     assert (clips.attributes[1] == -1).all()
-    assert clips.visibility is None
-    assert clips.mask is None
 
 
 def test_frames_of_different_size_are_named(crowd: Crowd) -> None:

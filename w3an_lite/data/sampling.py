@@ -61,27 +61,17 @@ def load_clips(
     """Read the frames `indices[i]` of each tracklet; all index arrays have one length T.
 
     frames: `[B, T, 3, H, W]` when they are read already. vocabulary: how many attributes are
-    unknown of a tracklet without labels. visibility and masks come along when
-    every tracklet knows them and `size` does not resize.
+    unknown of a tracklet without labels.
     """
     if frames is None:
         frames = torch.from_numpy(_read_frames(tracklets, indices, size))
     unknown = np.full(vocabulary, UNKNOWN, np.float32)
     attributes = np.stack([unknown if t.attributes is None else t.attributes for t in tracklets])
-    visibility = mask = None
-    truths = [t.truth for t in tracklets]
-    if all(truth is not None for truth in truths):
-        seen = [(truth, i) for truth, i in zip(truths, indices, strict=True) if truth is not None]
-        visibility = torch.from_numpy(np.stack([truth.visibility[i] for truth, i in seen]))
-        if all(truth.mask.shape[-2:] == tuple(frames.shape[-2:]) for truth, _ in seen):
-            mask = torch.from_numpy(np.stack([truth.mask[i] for truth, i in seen]))
     return Clips(
         frames=frames,
         identity=torch.tensor(list(labels)),
         camera=torch.tensor([t.camera for t in tracklets]),
         attributes=torch.from_numpy(attributes),
-        visibility=visibility,
-        mask=mask,
     )
 
 

@@ -226,13 +226,10 @@ class Clips(NamedTuple):
     """A batch of clips.
 
     frames uint8 `[B, T, 3, H, W]`, identity int64 `[B]`, camera int64 `[B]`,
-    attributes float32 `[B, A]` (`UNKNOWN` = -1 where unlabelled),
-    visibility float32 `[B, T]` and mask bool `[B, T, H, W]` for drawn tracklets, else None.
+    attributes float32 `[B, A]` (`UNKNOWN` = -1 where unlabelled).
     """
 
     frames: Tensor
     identity: Tensor
     camera: Tensor
     attributes: Tensor
-    visibility: Tensor | None = None
-    mask: Tensor | None = None

@@ -41,7 +41,6 @@ GREY_HAIR: Colour = (176, 176, 176)
 
 AGES = ("AgeLess16", "Age17-30", "Age31-45", "older")
 UPPER_KINDS = ("Shirt", "Sweater", "Vest", "TShirt", "Cotton", "Jacket", "SuitUp", "Tight")
-LOWER_KINDS = ("LongTrousers", "Skirt", "ShortSkirt", "Dress", "Jeans", "TightTrousers")
 SHOE_KINDS = ("Leather", "Sport", "Boots", "Cloth", "Casual")
 BAGS = tuple(name.removeprefix("attach-") for name in NAMES if name.startswith("attach-"))
 
