@@ -126,9 +126,7 @@ STUDIES: dict[str, Study] = {
         "Does α look? Crops whose person is not in the middle", ("repaired",), _looking
     ),
     "groups": Study(
-        "Figure 9: each group of attributes left out; labels carried from stills",
-        BOTH,
-        _rows({**WITHOUT, **CARRIED}),
+        "Figure 9: attributes left out, or carried", BOTH, _rows({**WITHOUT, **CARRIED})
     ),
     "graph": Study(
         "Figure 10: K and the depth of the graph", BOTH, _rows({**NEIGHBOURS, **LAYERS})
