@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 from w3an_lite.adapt import adapted
 from w3an_lite.data.tracklet import ArrayFrames, DataError, Tracklet
@@ -91,3 +92,25 @@ def test_no_more_frames_are_read_than_asked_for(
     for wrong in ({"frames": 0}, {"batch": 0}):
         with pytest.raises(ValueError, match="give at least 1 of each"):
             adapted(tiny(), people, **wrong)
+
+
+def test_only_batch_norm_learns_and_there_must_be_some(tiny: Build, crowd: Crowd) -> None:
+    """Dropout in a trunk of one's own would draw, and change what the statistics are of."""
+
+    class Dropping(nn.Module):
+        channels, stride = 4, 8
+
+        def __init__(self, norm: bool = True) -> None:
+            super().__init__()
+            self.cut, self.drop = nn.Conv2d(3, 4, 8, 8), nn.Dropout(0.5)
+            self.norm = nn.BatchNorm2d(4) if norm else nn.Identity()
+
+        def forward(self, frames: Tensor) -> Tensor:
+            return self.norm(self.drop(self.cut(frames)))
+
+    people = crowd(20, each=2)
+    model = tiny(backbone=Dropping(), weights=None, trunk=None)
+    means = [adapted(model, people).backbone.norm.running_mean for _ in range(2)]
+    assert torch.equal(*means)
+    with pytest.raises(ValueError, match="the backbone has no batch norm"):
+        adapted(tiny(backbone=Dropping(False), weights=None, trunk=None), people)

@@ -281,3 +281,14 @@ def test_tensors_half_precision_and_read_only_arrays() -> None:
     assert mass_inside(alpha.half(), torch.tensor(mask)) == pytest.approx(1)
     beta = torch.tensor([[0.1, 0.2, 0.3]], dtype=torch.float16)
     assert spearman_within(beta, [[0.0, 0.5, 1.0]]).rho == pytest.approx(1)  # type: ignore[list-item]
+
+
+def test_ranks_are_exact_for_long_tracklets() -> None:
+    """In float32 a constant β correlated with what can be seen, and a share came out above 1."""
+    frames = 6001
+    found = spearman_within([torch.full((frames,), 0.3)], [torch.linspace(0, 1, frames)])
+    assert math.isnan(found.rho)
+    assert (found.used, found.skipped) == (0, 1)
+    beta = torch.cat([torch.linspace(0.6, 1, 10_000), torch.linspace(0, 0.4, 10_000)])
+    seen = torch.cat([torch.ones(10_000), torch.zeros(10_000)])
+    assert auc_clear_covered([beta], [seen]).auc == 1

@@ -170,3 +170,9 @@ def test_every_claim_asks_for_rows_that_exist() -> None:
         differences = claim.differences(full, "paper")
         assert differences
         assert all(len(values) == 2 for values in differences.values())
+
+
+def test_one_row_of_one_seed_does_not_save_a_claim_that_another_ends() -> None:
+    assert verdict({"a": [0.05], "b": [-0.02, -0.03, -0.02, -0.03]}) == DOES_NOT
+    assert verdict({"a": [0.05], "b": [0.02, 0.03, 0.02, 0.03]}) == CANNOT_TELL
+    assert verdict({}) == CANNOT_TELL

@@ -66,3 +66,13 @@ def test_only_the_covered_frames_go_through_the_trunk_again(
     for covered in ((), (1,), (1,), (0, 2), ()):
         view.look(covered, (0.0, 0.5, 0.0, 1.0)) if covered else view.look()
     assert counts == [3, 1, 2]
+
+
+def test_looking_leaves_the_model_as_it_was(model: W3AN) -> None:
+    model.train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    view = ClipView(model, tracklet())
+    view.look((1,))
+    assert model.training
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name

@@ -6,12 +6,15 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from w3an_lite.compare import Viewer
 from w3an_lite.data.synthetic import synthped
 from w3an_lite.data.tracklet import Split
 from w3an_lite.experiments import search
+from w3an_lite.files import write_rows
 from w3an_lite.live import Live
 from w3an_lite.model import W3AN
 from w3an_lite.widgets import compare
@@ -107,3 +110,14 @@ def test_more_runs_than_line_styles_are_refused_and_none_too(tmp_path: Path) -> 
     assert not many.set(runs=("run7",)).startswith("This")
     assert many.set(runs=("run8",)).startswith("runs cannot be ('run8',): 'run8' is none of run0")
     assert many.values["runs"] == ("run7",)
+
+
+def test_a_term_that_begins_late_is_drawn_where_it_begins(tmp_path: Path) -> None:
+    """As in curves.png of the same log."""
+    rows = [{"epoch": k, "loss": 1.0} | ({"map": 0.5 - k / 10} if k > 1 else {}) for k in range(4)]
+    write_rows(rows, tmp_path / "late" / "log.csv")
+    viewer = Viewer(tmp_path / "late", None)
+    figure, text, _ = viewer.draw("curves", "map", ("late",))
+    (line,) = figure.axes[0].get_lines()
+    np.testing.assert_allclose(line.get_ydata(), [np.nan, np.nan, 0.3, 0.2])
+    assert "in the last: late 0.2." in text

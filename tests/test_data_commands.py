@@ -18,7 +18,8 @@ from w3an_lite.model import W3AN
 
 TINY = ("--size", "32", "16")
 FEW = ("--identities", "2", "--test-identities", "2", "--frames", "2")
-QUICK = ("--steps", "2", "--stills", "4", "--threads", "1", *TINY)
+QUICK = ("--steps", "2", "--threads", "1", *TINY)
+DRAWN = ("--stills", "4", *QUICK)
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -113,7 +114,7 @@ def test_pack_drawn_people_with_their_truth(run: Run, tmp_path: Path) -> None:
 def test_attributes_are_used_by_training(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "new" / "labels.csv"
     status, text, error = run(
-        "attributes", "--source", "synthped", "--target", "synthped", "--out", out, *FEW, *QUICK
+        "attributes", "--source", "synthped", "--target", "synthped", "--out", out, *FEW, *DRAWN
     )
     assert status == 0, error
     assert f"wrote {out}: 16 tracklets of synthped-video-mixed-0" in text
@@ -152,7 +153,7 @@ def test_an_unofficial_rap_labels_what_has_no_official_size(
 def test_truth_prints_the_comparison(run: Run, tmp_path: Path) -> None:
     status, text, error = run(
         "attributes", "--source", "synthped", "--target", "synthped", "--out", tmp_path / "a.csv",
-        "--truth", "--seeds", 2, *FEW, *QUICK,
+        "--truth", "--seeds", 2, *FEW, *DRAWN,
     )  # fmt: skip
     assert status == 0, error
     for line in ("balanced accuracy", "mAP", "source only", "target in batch norm", "MMD",
@@ -164,7 +165,7 @@ def test_a_store_is_a_target_without_labels_of_its_own(
     run: Run, mars: Path, tmp_path: Path
 ) -> None:
     run("pack", "--dataset", "mars", "--root", mars, "--unofficial", "--out", tmp_path / "s")
-    arguments = ("attributes", "--source", "synthped", "--target", tmp_path / "s", *QUICK)
+    arguments = ("attributes", "--source", "synthped", "--target", tmp_path / "s", *DRAWN)
     assert run(*arguments, "--out", tmp_path / "a.csv")[0] == 0
     status, _, error = run(*arguments, "--truth", "--out", tmp_path / "b.csv")
     assert status == 2

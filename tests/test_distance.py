@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from w3an_lite.distance import distances
 
@@ -38,3 +39,9 @@ def test_clear_errors() -> None:
         distances(good, np.array([[0.0] * 4, [np.inf] * 4]))
     with pytest.raises(ValueError, match=r"query is \[4\]; give a matrix"):
         distances(good[0], good)
+
+
+def test_short_vectors_have_directions_too() -> None:
+    short, long = torch.tensor([[1e-16, 2e-16], [0.0, 0.0]]), torch.tensor([[1.0, 2.0]])
+    torch.testing.assert_close(distances(short, long, "cosine"), torch.tensor([[0.0], [1.0]]))
+    torch.testing.assert_close(distances(long, short, "cosine"), torch.tensor([[0.0, 1.0]]))

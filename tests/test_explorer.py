@@ -178,3 +178,22 @@ def test_a_readable_tracklet_can_be_chosen_after_one_that_is_gone(
     assert "gone.png is missing" in live.text
     live.set(tracklet=1)
     assert not live.failed
+
+
+def test_a_model_that_goes_on_learning_is_shown_as_it_was(model: W3AN) -> None:
+    live = explore(model, tracklet())
+    said = live.caption.value
+    with torch.no_grad():
+        for weight in model.train().parameters():
+            weight += 1
+    live.set(cover="one")
+    live.set(cover="nothing")
+    assert live.caption.value == said
+    assert model.training
+
+
+def test_a_clip_of_one_frame_has_no_other_to_choose() -> None:
+    options = {"backbone": "narrow", "trunk": {"width": 2}, "size": (32, 16), "clip_length": 1}
+    live = explore(W3AN.preset("repaired", 3, **options), tracklet())
+    assert live.controls["frame"].max == 0
+    assert "Frame 0: β" in live.caption.value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ipywidgets
+import numpy as np
 import pytest
 
 from w3an_lite.live import Live, control
@@ -145,3 +146,10 @@ def test_every_part_can_be_found_by_its_class(live: Live) -> None:
     found = [name for part in parts for name in part._dom_classes]
     names = [f"w3an-control-{name}" for name in ("frame", "size", "dark", "name")]
     assert found == [*names, "w3an-picture", "w3an-caption", "w3an-table"]
+
+
+def test_numbers_of_numpy_are_numbers_and_words_are_none() -> None:
+    whole = control("a", (0, np.int64(9)))
+    assert isinstance(whole, ipywidgets.IntSlider)
+    with pytest.raises(ValueError, match=r"a is \('a', 'b'\); give a widget"):
+        control("a", ("a", "b"))

@@ -216,7 +216,6 @@ def test_the_demo_writes_what_it_says_and_does_nothing_twice(
     ("command", "words"),
     [
         (["rank", "--embeddings", "none.npz", "--out", "x"], "none.npz does not exist"),
-        (["rank", "--embeddings", "none.npz", "--out", "x", "--top", "0"], "top is 0"),
         (["demo", "--seeds", "0"], "seeds is 0"),
         (["experiment", "table5", "--seeds", "0"], "seeds is 0"),
         (["experiment", "table5", "--only", "magic"], "no row is called 'magic'"),

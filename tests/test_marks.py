@@ -289,3 +289,16 @@ def test_places_without_a_notebook_are_named(tmp_path: Path) -> None:
         notebooks([tmp_path])
     path = written(tmp_path, "a.ipynb")
     assert notebooks([tmp_path, path]) == ([path], [])
+
+
+def test_a_check_that_is_commented_out_was_not_tried(tmp_path: Path) -> None:
+    error = new_output("error", ename="ZeroDivisionError", evalue="", traceback=[])
+    made = new_code_cell("# check_layer(mine) later\ncheck_ratio(1 / 0)", outputs=[error])
+    assert passed(tmp_path, made) == {**NOTHING, "ratio": False}
+
+
+def test_two_tries_in_one_cell_both_count(tmp_path: Path) -> None:
+    hint = repr(Verdict(False, EXERCISES["ratio"].mistakes[0].hint))
+    other = repr(Verdict(False, "your function stopped with ZeroDivisionError, given a function"))
+    made = cell("print(check_ratio(1)); print(check_layer(mine))", hint, other)
+    assert passed(tmp_path, made) == {**NOTHING, "ratio": False, "layer": False}

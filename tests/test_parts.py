@@ -272,3 +272,11 @@ def test_everything_a_part_gives_is_looked_at(
     trunk = {"trunk": {}} if part == "backbone" else {}
     with pytest.raises(ValueError, match=rf"the {part} part gave {message}"):
         tiny(**{part: Odd(*shapes)}, **trunk)(clips)
+
+
+@pytest.mark.parametrize(("share", "frames", "kept"), [(0.28, 25, 7), (0.56, 25, 14), (0.3, 7, 3)])
+def test_the_share_that_is_kept_is_not_rounded_wrong(share: float, frames: int, kept: int) -> None:
+    nodes = on_strongest(WeightedAverage(), torch.ones(1, frames, 2), torch.rand(1, frames), share)[
+        2
+    ]
+    assert int(nodes[0, :, 0].count_nonzero()) == kept

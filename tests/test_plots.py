@@ -265,13 +265,62 @@ def test_beta_bars() -> None:
 
 def test_bars_with_error() -> None:
     figure = plots.bars_with_error(["paper", "repaired"], [-6.1, 78.25], [1.2, 3.0], label="mAP")
-    assert words(figure) == ["−6.1 ± 1.2", "78.2 ± 3.0"]
+    assert words(figure) == ["−6.1 ± 1.2", "78.2 ± 3.0", "mAP"]
     axes = figure.axes[0]
     assert [t.get_text() for t in axes.get_yticklabels()] == ["paper", "repaired"]
     ends = axes.collections[0].get_segments()
     np.testing.assert_allclose([end[:, 0] for end in ends], [[-7.3, -4.9], [75.25, 81.25]])
     with pytest.raises(ValueError, match=r"means is \[1\]; give \[2\]"):
         plots.bars_with_error(["a", "b"], [1], [1, 2])
+    one = plots.bars_with_error(["a", "b"], [-2.0, 3.0], [np.nan, 1.0])  # one seed has no spread
+    assert words(one) == ["−2.00", "3.00 ± 1.00"]
+    assert len(one.axes[0].collections[0].get_segments()) == 1
+
+
+LONG = "a title that says what is to be seen, of whom, by which model, and after how many epochs"
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        plots.bars_with_error(
+            ["a row that has a long name"] * 3, [-40, 1, 9.0], [30, 1, 9.0], title=LONG,
+            label="points of mAP above or below the row of that name; ±: 95% interval",
+        ),
+        plots.bars_with_error(["-"], [0.0], [math.nan], title=LONG),
+        plots.beta_bars(BETA, title=LONG),
+        plots.cmc_curves({"a": [0.5, 1.0]}, LONG),
+        plots.knn_graph(np.ones((4, 4)), BETA, title=LONG),
+        plots.ranked_gallery(FRAMES, [plots.Ranked(FRAMES, 0.5, True)], title=LONG),
+        plots.training_curves({"loss": [2.0, 1.0]}, LONG),
+    ],
+    ids=["bars", "no bar", "beta", "cmc", "graph", "gallery", "curves"],
+)  # fmt: skip
+def test_no_word_runs_off_the_picture(figure: Figure) -> None:
+    figure.draw_without_rendering()
+    width, height = figure.bbox.width, figure.bbox.height
+    texts = [t for axes in figure.axes for t in (*axes.texts, axes.title, axes.xaxis.label)]
+    for text in [*texts, *figure.texts]:
+        box = text.get_window_extent()
+        if text.get_text():
+            assert min(box.x0, box.y0) >= -0.5, text
+            assert (box.x1, box.y1) <= (width + 0.5, height + 0.5), text
+
+
+def test_words_of_bars_lie_beside_no_axis() -> None:
+    figure = plots.bars_with_error(["one", "two"], [-6.13, 4.2], [5.35, 3.1])
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    frame = axes.get_window_extent()
+    for text in axes.texts:
+        box = text.get_window_extent()
+        assert frame.x0 < box.x0 < box.x1 < frame.x1
+
+
+def test_every_run_has_its_line_in_the_legend() -> None:
+    runs = {"one": {"loss": [3.0, 2.0], "san": [1.0, 1.0]}, "two": {"san": [0.5, 0.4]}}
+    figure = plots.training_curves(runs)
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["one", "two"]
 
 
 def test_a_line_of_spread_that_reaches_below_zero_is_not_cut_off() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from w3an_lite.data.layout import load_matrix
 from w3an_lite.data.layout_splits import layout_split
 from w3an_lite.data.mars_writer import write_mars_index
 from w3an_lite.data.splits import without_mate
+from w3an_lite.data.synthetic import synthped
 from w3an_lite.data.tracklet import DISTRACTOR, JUNK, DataError, Split
 from w3an_lite.data.writers import write_layout
 from w3an_lite.evaluation import evaluate
@@ -206,3 +208,12 @@ def test_the_real_index(tmp_path: Path) -> None:
     aps = {(k, ap): r.mean_ap for (k, ap), r in rows.items()}
     assert aps[OFFICIAL, "step"] == aps[WITH, "step"]
     assert len({round(v, 4) for (k, _), v in aps.items() if k != OFFICIAL}) == 4
+
+
+@pytest.mark.parametrize("name", ["", "x"])
+def test_tracklets_that_share_a_name_are_not_taken_for_one_another(name: str) -> None:
+    split = synthped(1, 4, frames=2, size=(32, 16))
+    gallery = [replace(t, name=name) for t in split.gallery]
+    one = {"p": [Split("p", query=gallery[::2], gallery=gallery)]}
+    with pytest.raises(DataError, match="features are kept by name, so name each once"):
+        all_of(one)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from w3an_lite.files import write_rows
@@ -32,7 +33,9 @@ def experiment_folder(folder: Path) -> Path:
 def test_a_log_and_a_result_give_the_same_curves(tmp_path: Path) -> None:
     log = read_run(train_folder(tmp_path / "a"), "a")
     result = read_run(experiment_folder(tmp_path / "b"), "b")
-    assert log.curves == result.curves == {"loss": [3.0, 1.0], "tan": [1.0]}
+    for curves in (log.curves, result.curves):  # the second epoch has no tan
+        assert curves.keys() == {"loss", "tan"}
+        np.testing.assert_array_equal([curves["loss"], curves["tan"]], [[3, 1], [1, np.nan]])
     assert (log.scores, result.scores) == ({}, {"rank1": 0.5, "mAP": 0.25})
     assert log.model is None
     (tmp_path / "b" / "model.pt").touch()
@@ -99,3 +102,11 @@ def test_no_folder_and_an_empty_one_are_named(tmp_path: Path) -> None:
     assert runs == []
     assert wrong[0].endswith("gone does not exist; give the folder of a run")
     assert "empty holds no run" in wrong[1]
+
+
+def test_the_folder_one_stands_in_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment_folder(tmp_path / "mine")
+    monkeypatch.chdir(tmp_path / "mine")
+    assert [run.name for run in find_runs(".")[0]] == ["mine"]

@@ -156,3 +156,18 @@ def test_a_rate_that_is_too_high_is_named(
 
 def test_the_largest_seed_teaches_too(tiny: Build, film: list[Tracklet]) -> None:
     assert not self_taught(tiny("repaired").eval(), film, steps=1, seed=2**63 - 1).training
+
+
+def test_a_track_that_was_lost_is_nowhere_in_between(film: list[Tracklet]) -> None:
+    """One in frames 1-3 and 9-11, another in 5-7: they may be one person, found again."""
+
+    def track(numbers: list[int]) -> Tracklet:
+        frames = film[0].frames
+        assert isinstance(frames, MotFrames)
+        n = len(numbers)
+        cut = MotFrames(frames.array[:n], np.array(numbers), frames.boxes[:n])
+        return replace(film[0], frames=cut)
+
+    lost, between, beside = track([1, 2, 3, 9, 10, 11]), track([5, 6, 7]), track([7, 8, 9])
+    found = known_apart([lost, between, beside])
+    assert found.tolist() == [[False, False, True], [False, False, True], [True, True, False]]

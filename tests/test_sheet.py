@@ -42,7 +42,7 @@ def test_the_chosen_and_the_covered_are_told_in_grey(change: dict[str, object]) 
 @pytest.mark.parametrize("count", [1, 2, 10, 30])
 def test_any_number_of_frames_is_drawn(count: int) -> None:
     beta = np.linspace(0, 1, count)
-    assert sheet.strip(frames(count), beta, 600, 0).width == max(600, 48 * count)
+    assert sheet.strip(frames(count), beta, 600, 0).width == max(600, 64 * count)
     joined = np.ones((count, count)) - np.eye(count)
     assert sheet.graph(joined, beta, 200, 0).size == (200, 200)
 

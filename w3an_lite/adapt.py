@@ -61,7 +61,11 @@ def adapted(
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain average over batches
-    out.backbone.train()
+    if not norms:
+        raise ValueError("the backbone has no batch norm, so there are no statistics to take anew")
+    out.eval()
+    for norm in norms:  # and nothing else: dropout would change what they see
+        norm.train()
     for part in parts:
         pixels = np.concatenate([places[k][0].frames.read([places[k][1]], out.size) for k in part])
         some = normalise(fit(torch.from_numpy(pixels).to(out.device), out.size))

@@ -233,7 +233,7 @@ def _average_ranks(values: Tensor, present: Tensor) -> Tensor:
     ordered = rows.sort(dim=1).values
     below = torch.searchsorted(ordered, rows)
     up_to = torch.searchsorted(ordered, rows, right=True)
-    return (below + up_to + 1) / 2 * present
+    return (below + up_to + 1).double() / 2 * present
 
 
 def _pair(beta: PerTracklet, visibility: PerTracklet) -> tuple[Tensor, Tensor, Tensor]:

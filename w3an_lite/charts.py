@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Patch, Wedge
+from matplotlib.text import Annotation
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
@@ -22,10 +24,10 @@ from w3an_lite.picture import (
     LINES,
     SMALL,
     TEXT,
-    TITLE,
     WIDTHS,
     Picture,
     colours,
+    head,
     name_axes,
     plain_axes,
     shape_error,
@@ -73,10 +75,10 @@ def training_curves(
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         name_axes(axes, term, x)
     if len(runs) > 1:
-        handles, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=SMALL)
-    if title:
-        figure.suptitle(title, fontsize=TITLE + 1, color=INK)
+        drawn = {str(line.get_label()): line for axes in figure.axes for line in axes.get_lines()}
+        key = [drawn[name] for name in runs if name in drawn]
+        figure.legend(handles=key, loc="outside lower center", ncols=4, fontsize=SMALL)
+    head(figure, title)
     return figure
 
 
@@ -99,7 +101,8 @@ def cmc_curves(curves: Mapping[str, ArrayLike], title: str = "") -> Figure:
     step = 1 if longest <= 10 else 5 if longest <= 30 else 10
     axes.set_xticks(sorted({1, *range(step, longest + 1, step)}))
     axes.set_ylim(top=1.02)
-    name_axes(axes, title, "rank", "share of queries found")
+    name_axes(axes, "", "rank", "share of queries found")
+    head(figure, title)
     axes.legend(fontsize=SMALL, loc="lower right", handlelength=3.5)
     return figure
 
@@ -132,7 +135,8 @@ def beta_bars(
     axes.set_ylim(0, 1.1 * top)
     axes.set_xlim(-0.6, len(values) - 0.4)
     axes.set_xticks(range(len(values)), [f"{t}\n{value:.2f}" for t, value in enumerate(values)])
-    name_axes(axes, title, "frame t, and its β", "β")
+    name_axes(axes, "", "frame t, and its β", "β")
+    head(figure, title)
     figure.legend(handles=key, loc="outside right upper", fontsize=SMALL, frameon=False)
     return figure
 
@@ -145,34 +149,62 @@ def bars_with_error(
     title: str = "",
     label: str = "",
 ) -> Figure:
-    """Means `[n]` as bars, a line of their spread `[n]` each way, and both as text."""
+    """Means `[n]` as bars, a line of their spread `[n]` each way, and both as text.
+
+    A spread that is not known is nan: no line, and the mean alone.
+    """
     heights = vector("means", means, len(names))
-    errors = vector("spreads", spreads, len(names))
+    errors = np.asarray(spreads, dtype=np.float64)
+    known = ~np.isnan(errors)
+    vector("spreads", np.where(known, errors, 0), len(names))
     figure = Picture(figsize=(6.4, 0.42 * len(names) + 1.1), layout="constrained")
     axes = plain_axes(figure)
     rows = np.arange(len(names))
     axes.barh(
-        rows, heights, xerr=errors, height=0.66, color="#9cc4e4", edgecolor=INK,
-        error_kw={"ecolor": "black", "capsize": 4, "linewidth": 1.3},
+        rows, heights, height=0.66, color="#9cc4e4", edgecolor=INK,
+    )  # fmt: skip
+    axes.errorbar(
+        heights[known], rows[known], xerr=errors[known], fmt="none", ecolor="black", capsize=4,
+        linewidth=1.3,
     )  # fmt: skip
     digits = int(np.clip(2 - np.floor(np.log10(np.abs(heights).max() + 1e-9)), 0, 4))
     # Beyond the end of the error line, on the side to which the bar points.
+    texts = []
     for row, mean, error in zip(rows, heights, errors, strict=True):
         side = -1 if mean < 0 else 1
-        text = f"{mean:.{digits}f} ± {error:.{digits}f}"
-        axes.annotate(
-            text.replace("-", "−"), (mean + side * error, row), (6 * side, 0),
-            textcoords="offset points", ha="left" if side > 0 else "right", va="center",
-            fontsize=SMALL, color=INK,
+        text = f"{mean:.{digits}f}" + ("" if np.isnan(error) else f" ± {error:.{digits}f}")
+        texts.append(
+            axes.annotate(
+                text.replace("-", "−"), (mean + side * np.nan_to_num(error), row), (6 * side, 0),
+                textcoords="offset points", ha="left" if side > 0 else "right", va="center",
+                fontsize=SMALL, color=INK,
+            )
         )  # fmt: skip
     axes.set_yticks(rows, list(names), fontsize=TEXT)
     axes.invert_yaxis()
     axes.axvline(0, color=INK, linewidth=1)
-    axes.margins(x=0.24 / max(0.4, 1 - 0.011 * max(map(len, names), default=0)))  # room for text
-    if (heights - errors >= 0).all():  # a line that reaches below 0 is shown to do so
+    if (heights - np.nan_to_num(errors) >= 0).all():  # a line that reaches below 0 is shown so
         axes.set_xlim(left=0)
-    name_axes(axes, title, label)
+    name_axes(axes)
+    figure.supxlabel(label, fontsize=TEXT, color=INK)
+    head(figure, title)
+    _make_room(axes, texts)
     return figure
+
+
+def _make_room(axes: Axes, texts: Sequence[Annotation]) -> None:
+    """Widen the x axis until all `texts`, whose size it does not change, lie within it."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    for _ in range(4):  # each time the scale is a little smaller
+        figure.draw_without_rendering()
+        box, (low, high) = axes.get_window_extent(), axes.get_xlim()
+        left = min((text.get_window_extent().x0 for text in texts), default=box.x0 + 4) - 4
+        right = max((text.get_window_extent().x1 for text in texts), default=box.x1 - 4) + 4
+        scale = (high - low) / box.width
+        axes.set_xlim(
+            low - max(0.0, box.x0 - left) * scale, high + max(0.0, right - box.x1) * scale
+        )
 
 
 def knn_graph(
@@ -249,5 +281,5 @@ def knn_graph(
     if seen is not None:
         note += "   dark slice: hidden share"
     figure.text(0.5, 0.02, note, ha="center", fontsize=SMALL, color=INK)
-    figure.text(0.5, 0.95, title, ha="center", fontsize=TITLE, color=INK)
+    head(figure, title)
     return figure

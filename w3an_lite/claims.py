@@ -70,7 +70,7 @@ def interval(values: Sequence[float], level: float = LEVEL) -> Interval:
 
 def verdict(differences: Differences) -> str:
     """The rule of this module, over every difference of a claim."""
-    if not differences or min(len(values) for values in differences.values()) < 2:
+    if not differences:
         return CANNOT_TELL
     if all(interval(values).low > 0 for values in differences.values()):
         return HOLDS

@@ -15,6 +15,7 @@ from .data.sampling import even_frames
 from .data.tracklet import Tracklet
 from .frames import fit, normalise
 from .model import W3AN
+from .modes import evaluating
 from .san import attend, uniform_scores
 
 Region = tuple[float, float, float, float]
@@ -45,10 +46,13 @@ class Look(NamedTuple):
 
 
 class ClipView:
-    """An even clip of a tracklet; only the frames that something covers are computed again."""
+    """An even clip of a tracklet; only the frames that something covers are computed again.
+
+    The model must not learn meanwhile: its cube of the clear frames is kept.
+    """
 
     def __init__(self, model: W3AN, tracklet: Tracklet) -> None:
-        self.model = model.eval()
+        self.model = model
         self.indices = even_frames(len(tracklet), model.clip_length)
         self.frames = tracklet.frames.read(self.indices, model.size)
         self._clear = self._cube_of(self.frames)
@@ -58,9 +62,10 @@ class ClipView:
     @torch.no_grad()
     def _cube_of(self, frames: NDArray[np.uint8]) -> Tensor:
         pixels = fit(torch.from_numpy(frames).to(self.model.device), self.model.size)
-        cube: Tensor = self.model.backbone(
-            normalise(pixels).contiguous(memory_format=torch.channels_last)
-        )
+        with evaluating(self.model):
+            cube: Tensor = self.model.backbone(
+                normalise(pixels).contiguous(memory_format=torch.channels_last)
+            )
         return cube
 
     def _cover(self, covered: tuple[int, ...], region: Region) -> tuple[NDArray[np.uint8], Tensor]:
@@ -76,8 +81,11 @@ class ClipView:
             cube[rows] = self._cube_of(frames[rows])
         return frames, cube
 
-    @torch.no_grad()
     def _look(self, covered: tuple[int, ...] = (), region: Region = WHOLE) -> Look:
+        with torch.no_grad(), evaluating(self.model):
+            return self._seen(covered, region)
+
+    def _seen(self, covered: tuple[int, ...], region: Region) -> Look:
         model = self.model
         frames, cube = self._cover(covered, region)
         cube = cube[None]

@@ -14,7 +14,7 @@ from .adapt import adapted
 from .data.mot import label_windows, read_mot, windows
 from .data.tracklet import DataError, Tracklet
 from .data.visible import read_visibility, visibility_of
-from .data_arguments import at_least, check_out
+from .data_arguments import THREADS, at_least, check_out
 from .distance import Metric
 from .footage import (
     draw_ranking,
@@ -51,7 +51,7 @@ def _pretrain_arguments(parser: Parser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the .pt file to write")
     parser.add_argument("--steps", type=at_least(1), default=3000)
     parser.add_argument("--seed", type=at_least(0), default=0)
-    parser.add_argument("--threads", type=at_least(1), default=2, help="CPU threads (2)")
+    parser.add_argument("--threads", type=at_least(1, THREADS), default=2, help="CPU threads (2)")
 
 
 def _pretrain(out: Path, steps: int, seed: int, threads: int) -> None:
@@ -81,16 +81,20 @@ def _footage_arguments(parser: Parser, several: bool = False) -> None:
         help="let the network learn from these tracks first, without labels: a track is one "
         "person, tracks seen at once are two (with --adapt, after it; 200 is a fair number)",
     )
-    parser.add_argument("--seed", type=at_least(0), default=0, help="of --self-teach (0)")
-    parser.add_argument("--threads", type=at_least(1), default=2, help="CPU threads (2)")
+    parser.add_argument("--seed", type=at_least(0), help="of --self-teach (0)")
+    parser.add_argument("--threads", type=at_least(1, THREADS), default=2, help="CPU threads (2)")
 
 
-def _taught(network: W3AN, tracks: list[Tracklet], adapt: bool, self_teach: int, seed: int) -> W3AN:
+def _taught(
+    network: W3AN, tracks: list[Tracklet], adapt: bool, self_teach: int, seed: int | None
+) -> W3AN:
     """The network, adapted and taught by the street if asked for."""
+    if seed is not None and not self_teach:
+        raise ValueError(f"--seed {seed} is of no use without --self-teach")
     if adapt:
         network = adapted(network, tracks)
     if self_teach:
-        network = self_taught(network, tracks, self_teach, seed=seed, progress=True)
+        network = self_taught(network, tracks, self_teach, seed=seed or 0, progress=True)
     return network
 
 
@@ -134,12 +138,10 @@ def _embed(
 def _rank_arguments(parser: Parser) -> None:
     parser.add_argument("--embeddings", type=Path, required=True, help="what `embed` wrote")
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
-    parser.add_argument("--top", type=int, default=5, help="how many to show (5)")
+    parser.add_argument("--top", type=at_least(1), default=5, help="how many to show (5)")
 
 
 def _rank(embeddings: Path, out: Path, top: int) -> None:
-    if top < 1:
-        raise ValueError(f"top is {top}; at least 1")
     check_out(out / "0000.png")
     content = load_embeddings(embeddings)
     for i, found in enumerate(nearest(content, top)):
@@ -162,7 +164,7 @@ def _evaluate_arguments(parser: Parser) -> None:
         type=Path,
         help="CSV of track_id, frame, visibility: β is compared with it, window by window",
     )
-    parser.add_argument("--visibility-column", default="visibility", help="its column (visibility)")
+    parser.add_argument("--visibility-column", help="its column (visibility)")
 
 
 def _evaluate(
@@ -174,12 +176,16 @@ def _evaluate(
     limit: int,
     metric: Metric,
     visibility: Path | None,
-    visibility_column: str,
+    visibility_column: str | None,
     threads: int,
     **teaching: Any,
 ) -> None:
     torch.set_num_threads(threads)
-    known = read_visibility(visibility, visibility_column) if visibility else None
+    if visibility_column is not None and visibility is None:
+        raise ValueError(
+            f"--visibility-column {visibility_column} is of no use without --visibility"
+        )
+    known = read_visibility(visibility, visibility_column or "visibility") if visibility else None
     rows: list[dict[str, float]] = []
     name = f"{boxes.stem}/windows-{window}/limit-{limit}"
     for network in [W3AN.from_pretrained(path or SHIPPED) for path in model]:

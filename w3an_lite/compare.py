@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,10 @@ class Viewer:
             raise ValueError(f"none of the chosen runs has a log of {term!r}")
         figure = training_curves(logs)
         figure.set_size_inches(6.4, 3.6)
-        ends = ", ".join(f"{name} {log[term][-1]:.3g}" for name, log in logs.items())
+        last = {
+            name: [v for v in log[term] if not math.isnan(v)][-1:] for name, log in logs.items()
+        }
+        ends = ", ".join(f"{name} {value[0]:.3g}" for name, value in last.items() if value)
         silent = [run.name for run in chosen if run.name not in logs]
         text = f"{term}, mean of each epoch; in the last: {ends}."
         return figure, text + (f" Without it: {', '.join(silent)}." if silent else "")

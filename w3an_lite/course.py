@@ -84,7 +84,8 @@ def compact(png: bytes) -> bytes:
 def digest(array: Any, digits: int = 2) -> str:
     """Shape, mean, spread and range of an array, rounded to what repeats across machines.
 
-    All four are rounded to the place of the last of `digits` digits of the greatest magnitude.
+    All four are rounded to the place of the last of `digits` digits of the greatest magnitude, or
+    to units where that is a greater place.
     """
     values = array.detach().cpu().numpy() if isinstance(array, Tensor) else np.asarray(array)
     numbers = values.astype(np.float64)

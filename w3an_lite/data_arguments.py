@@ -18,15 +18,19 @@ MOST = 2**63 - 1
 """The largest number that PyTorch and NumPy take, for a seed as for a count."""
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    """The type of an argument that is a whole number, `least` or more."""
+THREADS = 1024
+"""The most threads that may be asked for; far more would end the process without a word."""
+
+
+def at_least(least: int, most: int = MOST) -> Callable[[str], int]:
+    """The type of an argument that is a whole number, `least` to `most`."""
 
     def read(text: str) -> int:
         number = int(text) if text.isdecimal() else -1
         if number < least:
             raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least {least}")
-        if number > MOST:
-            raise argparse.ArgumentTypeError(f"{text} is too large; {MOST} is the most")
+        if number > most:
+            raise argparse.ArgumentTypeError(f"{text} is too large; {most} is the most")
         return number
 
     return read

@@ -17,10 +17,12 @@ from .data.layout_splits import full_size, layout_split
 from .data.output import all_tracklets
 from .data.pack import pack
 from .data.rap import read_rap
+from .data.splits import check_answerable
 from .data.store import FORMS
-from .data.tracklet import DataError, Split
+from .data.tracklet import DataError, Split, check_names
 from .data.writers import LAYOUTS, write_layout
 from .data_arguments import (
+    THREADS,
     at_least,
     check_out,
     drawn_arguments,
@@ -124,11 +126,13 @@ def _attributes_arguments(parser: Parser) -> None:
         help="train without MMD too, and score it all by the target's labels",
     )
     parser.add_argument("--seeds", type=int, help="trainings of each kind with --truth (3)")
-    parser.add_argument("--stills", type=at_least(1), default=3000, help="drawn stills (3000)")
+    parser.add_argument(
+        "--stills", type=at_least(1), help="drawn stills, with --source synthped (3000)"
+    )
     parser.add_argument("--steps", type=at_least(1), default=TransferRecipe.steps)
     parser.add_argument("--mmd-weight", type=float, default=TransferRecipe.mmd_weight)
     size_argument(parser, "that the network reads (64 32)")
-    parser.add_argument("--threads", type=at_least(1), default=2, help="CPU threads (2)")
+    parser.add_argument("--threads", type=at_least(1, THREADS), default=2, help="CPU threads (2)")
     set_arguments(parser, required=False)
 
 
@@ -139,7 +143,7 @@ def _attributes(
     protocol: str | None,
     truth: bool,
     seeds: int | None,
-    stills: int,
+    stills: int | None,
     steps: int,
     mmd_weight: float,
     size: list[int] | None,
@@ -150,15 +154,19 @@ def _attributes(
     torch.set_num_threads(threads)
     if seeds is not None and (seeds < 1 or not truth):
         raise ValueError(f"seeds is {seeds}; at least 1, and with --truth")
+    if stills is not None and source != "synthped":
+        raise ValueError(f"--stills {stills} is of --source synthped; {source} has its own")
     check_out(out, options["labels"], options["splits"])
     seed = options["seed"] or 0
     read: tuple[int, int] = (size[0], size[1]) if size else TransferRecipe.size
     recipe = TransferRecipe(mmd_weight=mmd_weight, steps=steps, size=read, seed=seed)
     split = _target(source, target, dataset, protocol, read, options)
+    tracklets = all_tracklets(split)
+    check_names(tracklets, "attributes are kept by name")
     if truth:
         known_labels(split.train)
     labelled = (
-        drawn_source(stills, read, seed)
+        drawn_source(stills or 3000, read, seed)
         if source == "synthped"
         else read_rap(source, official=not options["unofficial"])
     )
@@ -169,7 +177,6 @@ def _attributes(
         say(format_study(rows))
     else:
         network = transfer(labelled, split.train, recipe, prepared_trunk())
-    tracklets = all_tracklets(split)
     write_rows(attribute_rows(tracklets, predict(network, tracklets, read)), out)
     say(f"wrote {out}: {len(tracklets):,} tracklets of {split.name}")
 
@@ -203,7 +210,7 @@ def _protocols_arguments(parser: Parser) -> None:
                         "in clips one after another (even)")  # fmt: skip
     parser.add_argument("--metric", choices=("euclidean", "cosine"), default="euclidean")
     parser.add_argument("--out", type=Path, help="a CSV to write the table to")
-    parser.add_argument("--threads", type=at_least(1), default=2, help="CPU threads (2)")
+    parser.add_argument("--threads", type=at_least(1, THREADS), default=2, help="CPU threads (2)")
     set_arguments(parser)
 
 
@@ -221,6 +228,9 @@ def _protocols(
     if out is not None:
         check_out(out, model, options["labels"], options["splits"])
     protocols = protocol_splits(dataset, root, **given_options(**options))
+    for splits in protocols.values():
+        for split in splits:
+            check_answerable(split)
     network = W3AN.from_pretrained(model or SHIPPED)
     tracklets = all_of(protocols)
     features = embed_tracklets(network, tracklets, clips, progress=True)

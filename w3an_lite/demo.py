@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .data.tracklet import Split
+from .data.tracklet import Split, Tracklet
 from .files import replacing, write_rows
 from .inference import observe
 from .model import W3AN
@@ -96,7 +96,10 @@ def attention_picture(models: dict[str, W3AN], split: Split, people: int = 2) ->
         (t for t in split.gallery if t.truth is not None),
         key=lambda t: -float(np.std(t.truth.visibility)) if t.truth is not None else 0.0,
     )
-    chosen = list({t.identity: t for t in reversed(varied)}.values())[::-1][:people]
+    of_each: dict[int, Tracklet] = {}
+    for tracklet in varied:
+        of_each.setdefault(tracklet.identity, tracklet)
+    chosen = list(of_each.values())[:people]
     rows = []
     for tracklet in chosen:
         for name, model in models.items():

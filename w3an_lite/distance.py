@@ -40,7 +40,7 @@ def measure(query: Tensor, gallery: Tensor, metric: str) -> Callable[[slice], Te
     dtype = torch.promote_types(query.dtype, gallery.dtype)
     query, gallery = query.to(dtype), gallery.to(dtype)
     if metric == "cosine":
-        query = torch.nn.functional.normalize(query, dim=1)
+        query = torch.nn.functional.normalize(query, dim=1, eps=torch.finfo(dtype).tiny)
         length = torch.linalg.vector_norm(gallery, dim=1).clamp_(min=torch.finfo(dtype).tiny)
 
         def cosine(rows: slice) -> Tensor:

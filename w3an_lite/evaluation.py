@@ -92,7 +92,8 @@ def evaluate(
     `ap="step"` is the mean of the precision at each right item; `"trapezoid"` joins each to the
     position before it, as in MARS's official evaluation. `chunk` queries are held at once (the
     default bounds memory, see tests/benchmarks/bench_evaluation.py). The gallery is copied only if
-    it is neither float32 nor float64. Distances are rounded floats: copies of one feature tie only
+    it is neither float32 nor float64, of another type than the queries, or an array that does not
+    lie row by row. Distances are rounded floats: copies of one feature tie only
     if the rounding agrees.
     """
     query = features(query_features, "query_features")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .commands import Command, say
 from .data.datasets import DATASETS
-from .data_arguments import at_least, check_out, given_options
+from .data_arguments import THREADS, at_least, check_out, given_options
 from .demo import demo, table
 from .presets import PRESETS, SMALL, STUDY, Changes
 from .report import files_of, format_study, write_report
@@ -26,12 +26,8 @@ PROFILES: dict[str, Changes] = {
 
 def _shared_arguments(parser: Parser) -> None:
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds (1)")
-    parser.add_argument(
-        "--identities", type=at_least(1), default=256, help="drawn people to train on (256)"
-    )
-    parser.add_argument(
-        "--test-identities", type=at_least(1), default=100, help="and to search for (100)"
-    )
+    parser.add_argument("--identities", type=at_least(1), help="drawn people to train on (256)")
+    parser.add_argument("--test-identities", type=at_least(1), help="and to search for (100)")
     parser.add_argument(
         "--epochs",
         type=at_least(1),
@@ -43,20 +39,22 @@ def _demo_arguments(parser: Parser) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder to write to")
     _shared_arguments(parser)
     parser.add_argument("--jobs", type=at_least(1), default=1, help="models trained at a time (1)")
-    parser.add_argument("--threads", type=at_least(1), default=2, help="CPU threads of each (2)")
+    parser.add_argument(
+        "--threads", type=at_least(1, THREADS), default=2, help="CPU threads of each (2)"
+    )
 
 
 def _demo(
     out: Path,
     seeds: int,
-    identities: int,
-    test_identities: int,
+    identities: int | None,
+    test_identities: int | None,
     epochs: int | None,
     jobs: int,
     threads: int,
 ) -> None:
     check_out(out / "metrics.json")
-    setting = Setting(identities, test_identities, epochs, threads)
+    setting = Setting(identities or 256, test_identities or 100, epochs, threads)
     say(table(demo(out, seeds, setting, jobs)))
     for name in ("metrics.json", "log.csv", "attention.png"):
         say(f"wrote {out / name}")
@@ -84,7 +82,7 @@ def _experiment_arguments(parser: Parser) -> None:
         "--jobs", type=at_least(1), help="models trained at a time (one a GPU, or a core)"
     )
     parser.add_argument(
-        "--threads", type=at_least(1), default=1, help="CPU threads of each model (1)"
+        "--threads", type=at_least(1, THREADS), default=1, help="CPU threads of each model (1)"
     )
     real = parser.add_argument_group("a real set in place of drawn people")
     real.add_argument("--dataset", choices=DATASETS, default="synthped")
@@ -109,8 +107,8 @@ def _experiment(
     preset: list[str] | None,
     only: str | None,
     seeds: int,
-    identities: int,
-    test_identities: int,
+    identities: int | None,
+    test_identities: int | None,
     epochs: int | None,
     jobs: int | None,
     threads: int,
@@ -132,12 +130,16 @@ def _experiment(
     odd = [said for said, given in of_a_set.items() if given]
     if dataset == "synthped" and odd:
         raise ValueError(f"{odd[0]} is of a real set; name it with --dataset, or leave this out")
+    drawn = {"--identities": identities, "--test-identities": test_identities}
+    idle = [f"{said} {given}" for said, given in drawn.items() if given]
+    if dataset != "synthped" and idle:
+        raise ValueError(f"{idle[0]} is of drawn people; {dataset} has its own: leave it out")
     if weights and profile != "full":
         raise ValueError(f"--weights {weights} is of --profile full alone; leave it out")
     trunk = None if weights == "none" else weights or "imagenet"
     setting = Setting(
-        identities,
-        test_identities,
+        identities or 256,
+        test_identities or 100,
         epochs,
         threads,
         dataset,

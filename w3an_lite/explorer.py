@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -56,14 +57,14 @@ def explore(
         "layer": ipywidgets.Dropdown(
             options=[*LAYERS, *attributes], value=LAYERS[1], description="layer", **wide
         ),
-        "channel": control("channel", (0, max(1, scene.channels - 1))),
+        "channel": _from_0("channel", scene.channels),
         "opacity": control("opacity", (0.0, 1.0, 0.05)),
         "cover": ipywidgets.Dropdown(options=COVERS, description="cover", **wide),
         "rows": ipywidgets.IntRangeSlider(description="rows %", **part),
         "columns": ipywidgets.IntRangeSlider(description="columns %", **part),
         "safe_colours": control("safe_colours", False),
         # a slider: JupyterLab takes the arrow keys away from buttons and closed lists
-        "frame": control("frame", (0, max(1, scene.length - 1))),
+        "frame": _from_0("frame", scene.length),
     }  # fmt: skip
     controls["opacity"].value = 0.55
     live = Live(scene.draw, "A clip as the model sees it: frames, graph and ranking", **controls)
@@ -71,6 +72,13 @@ def explore(
     columns = ipywidgets.Box(most, layout={"flex_flow": "row wrap", "max_width": f"{WIDTH}px"})
     live.children = [columns, live.picture, frame, live.caption, live.table]
     return live
+
+
+def _from_0(name: str, count: int) -> ipywidgets.Widget:
+    """A slider over so many, from 0; of one it stays where it is."""
+    slider = control(name, (0, max(1, count - 1)))
+    slider.max = count - 1
+    return slider
 
 
 class Explorer:
@@ -89,7 +97,8 @@ class Explorer:
         self._shelf: Shelf | None = None
         self.view = lru_cache(maxsize=8)(self._view)
         try:
-            self.model = model if isinstance(model, W3AN) else W3AN.from_pretrained(model)
+            one = model if isinstance(model, W3AN) else W3AN.from_pretrained(model)
+            self.model = copy.deepcopy(one).eval()  # what it is now, whatever becomes of it
             given = [tracklet] if isinstance(tracklet, Tracklet) else list(tracklet)
             odd = [item for item in given if not isinstance(item, Tracklet)]
             if odd:
@@ -149,7 +158,7 @@ class Explorer:
         image, pen = sheet.page(top.width, top.height + _LOWER)
         image.paste(top, (0, 0))
         tall, wide = frames.shape[-2:]
-        high = min(_LOWER - 56, round(150 * tall / wide))
+        high = min(_LOWER - 56, round(140 * tall / wide))
         bare = sheet.photo(look.frames[frame], (round(high * wide / tall), high))
         image.paste(bare, (14, top.height + 20))
         sheet.write(pen, 14, top.height + 8, f"frame {frame}, no map", 13, "lm")
@@ -220,6 +229,6 @@ def _table(view: ClipView, look: Look, tracklet: Tracklet, covered: tuple[int, .
         cells = [str(t), str(index), f"{float(look.beta[t]):.2f}", LEVELS[levels[t]]]
         cells += [_joined(look, t).removeprefix("joined to "), "yes" if t in covered else "no"]
         if truth is not None:
-            cells.append(f"{truth.visibility[index]:.2f}")
+            cells.append("–" if t in covered else f"{truth.visibility[index]:.2f}")
         rows.append(cells)
     return rows

@@ -106,7 +106,8 @@ class Found(NamedTuple):
 def could_be_same(first: ArrayLike, last: ArrayLike) -> NDArray[np.bool_]:
     """Which of N tracks may show one person: bool `[N, N]`, false where two are seen at once.
 
-    first, last: `[N]`, the first and last frame of each track in the film, both included.
+    first, last: `[N]`, the first and last frame of each track in the film, both included. A track
+    that was lost for a while counts as seen throughout; `self_taught.known_apart` looks closer.
     """
     begin, end = np.asarray(first), np.asarray(last)
     before: NDArray[np.bool_] = end[:, None] < begin[None, :]
@@ -120,6 +121,8 @@ def nearest(
 
     allowed: bool `[N, N]`, whom a row may find (see `could_be_same`); left out, everybody else.
     """
+    if top < 1:
+        raise ValueError(f"top is {top}; at least 1")
     if len(embeddings.names) < 2:
         raise DataError("one tracklet alone cannot be ranked; embed a video with at least two")
     distance = distances(embeddings.embedding, embeddings.embedding).numpy().copy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 import ipywidgets
@@ -152,8 +153,9 @@ def control(name: str, given: Any) -> ipywidgets.Widget:
     common: dict[str, Any] = {"description": name.replace("_", " "), "style": style}
     if isinstance(given, bool):
         return ipywidgets.Checkbox(value=given, indent=False, description=common["description"])
-    if isinstance(given, tuple) and len(given) in (2, 3) and given[0] < given[1]:
-        whole = all(isinstance(part, int) for part in given)
+    numbers = isinstance(given, tuple) and all(isinstance(part, Real) for part in given)
+    if numbers and len(given) in (2, 3) and given[0] < given[1]:
+        whole = all(isinstance(part, Integral) for part in given)
         common["layout"] = {"width": "30em", "max_width": "100%"}
         slider = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
         step = given[2] if len(given) == 3 else 1 if whole else (given[1] - given[0]) / 100

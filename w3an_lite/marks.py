@@ -138,7 +138,7 @@ def _verdicts(cell: NotebookNode, known: dict[str, Exercise]) -> list[tuple[str,
     hinted = [name for name, e in known.items() if any(hint in said for hint in _hints(e))]
     if checks:
         hinted = [name for name in hinted if name in checks]
-        if not hinted and (f"{SIGNS[False]}: " in said or _stopped(cell)):
+        if said.count(f"{SIGNS[False]}: ") > len(hinted) or (_stopped(cell) and not hinted):
             hinted = [name for name in checks if name not in solved]
     elif len(hinted) > 1:  # a hint that several exercises have says nothing of either
         hinted = []
@@ -146,8 +146,9 @@ def _verdicts(cell: NotebookNode, known: dict[str, Exercise]) -> list[tuple[str,
 
 
 def _checks(source: str, known: dict[str, Exercise]) -> list[str]:
-    """The exercises that are checked in a cell, in order."""
-    return [name for name in dict.fromkeys(_CHECK.findall(source)) if name in known]
+    """The exercises that are checked in a cell, in order; what is commented out does not count."""
+    code = re.sub("#.*", "", source)
+    return [name for name in dict.fromkeys(_CHECK.findall(code)) if name in known]
 
 
 def _hints(exercise: Exercise) -> list[str]:

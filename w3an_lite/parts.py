@@ -88,7 +88,7 @@ def on_strongest(
     Frames keep their order. What was dropped has zeros in A, Ã and F^g, and no part in F^v.
     """
     frames = features.shape[1]
-    count = math.ceil(share * frames)
+    count = math.ceil(share * frames - 1e-9)  # 0.28 of 25 is 7, and not one more by rounding
     order = beta.argsort(dim=1, descending=True, stable=True)
     index = order[:, :count].sort(dim=1).values
     clip = torch.arange(len(beta), device=beta.device)[:, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,11 @@ from .files import replacing
 
 TITLE, TEXT, SMALL = 11, 9, 8
 """Font sizes in points."""
+TITLE_INCHES = 0.1
+"""Width of a letter of a title."""
 INK = "#333333"
+RIGHT, WRONG = "#00734f", "#d55e00"
+"""Colours of a right and a wrong place of a ranking."""
 LEVELS = ("low", "middle", "high")
 """The thirds of β, lowest first. Fig. 8 calls frames of its three colours heavily occluded,
 slightly occluded and clear; whether they are is what has to be measured."""
@@ -121,8 +126,15 @@ def plain_axes(figure: Figure, *place: Any, **options: Any) -> Axes:
     return axes
 
 
+def head(figure: Figure, title: str) -> None:
+    """The title above all of a figure, in as many lines as its width asks for."""
+    if title:
+        width = max(12, int(figure.get_size_inches()[0] / TITLE_INCHES))
+        figure.suptitle(textwrap.fill(title, width), fontsize=TITLE, color=INK)
+
+
 def name_axes(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
-    """Title and axis labels in the fonts of the house."""
+    """The name of one chart of several, and of its axes, in the fonts of the house."""
     axes.set_title(title, fontsize=TITLE, color=INK)
     axes.set_xlabel(x, fontsize=TEXT, color=INK)
     axes.set_ylabel(y, fontsize=TEXT, color=INK)

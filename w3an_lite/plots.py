@@ -23,10 +23,13 @@ from w3an_lite.picture import (
     INK,
     LEVELS,
     PALETTES,
+    RIGHT,
     SMALL,
     TEXT,
     TITLE,
+    TITLE_INCHES,
     WIDTHS,
+    WRONG,
     Picture,
     colours,
     save,
@@ -47,7 +50,6 @@ Row = tuple[str, Any, Any, Any]
 """(label, frames uint8 [T, 3, H, W], maps [T, h, w] or None, beta [T] or None)."""
 Place = tuple[float, float, float, float]
 """(left, bottom, width, height) in inches."""
-_RIGHT, _WRONG = "#00734f", "#d55e00"
 _CELL, _GAP = 0.8, 0.24  # inches: width of a frame, space between frames
 
 
@@ -147,7 +149,7 @@ def attention_grid(
     head, foot = (0.62 if title else 0.32), (0.16 if note else 0.02)
     count = max(len(strip) for strip in strips)
     own = left + count * (_CELL + _GAP)
-    width = max(own, 0.066 * len(note) + 0.2, 0.1 * len(title) + 0.2)
+    width = max(own, 0.066 * len(note) + 0.2, TITLE_INCHES * len(title) + 0.2)
     spare = (width - own) / 2
     height = head + sum(heights) + sum(unders) + foot
     axes = _canvas(width, height, title)
@@ -192,7 +194,8 @@ def ranked_gallery(
     tall = max(_CELL * s.shape[1] / s.shape[2] for s in stacks)
     head, lines = (0.66 if title else 0.36), 1 + max(x.count("\n") + bool(x) for x in labels)
     foot, step = 0.2 + 0.15 * lines, cell + _GAP
-    width, height = 0.3 + step * len(stacks) + 0.2, head + tall + foot
+    width = max(0.3 + step * len(stacks) + 0.2, TITLE_INCHES * len(title) + 0.2)
+    height = head + tall + foot
     axes = _canvas(width, height, title)
     for number, stack in enumerate(stacks):
         # The query stands apart from its answers.
@@ -205,7 +208,7 @@ def ranked_gallery(
             item = items[number - 1]
             sign = str(number) + {True: " ✓", False: " ✗", None: ""}[item.right]
             if item.right is not None:
-                colour, border = (_RIGHT, 5.0) if item.right else (_WRONG, 3.0)
+                colour, border = (RIGHT, 5.0) if item.right else (WRONG, 3.0)
                 _border(axes, place, colour, border, dashed=not item.right)
             caption = "\n".join(x for x in (item.label, f"d {item.distance:.3f}") if x)
         text: dict[str, Any] = {"x": left + _CELL / 2, "ha": "center", "color": INK}

@@ -19,7 +19,7 @@ from .data.datasets import load_dataset
 from .data.output import all_tracklets
 from .data.prid2011 import PROTOCOLS as PRID2011_PROTOCOLS
 from .data.splits import random_half, without_mate
-from .data.tracklet import JUNK, DataError, Split, Tracklet
+from .data.tracklet import JUNK, DataError, Split, Tracklet, check_names
 from .distance import Array, Metric
 from .evaluation import evaluate
 
@@ -72,6 +72,7 @@ def mars_protocols(split: Split, halves: int = HALVES) -> dict[str, list[Split]]
             ("gallery-with-queries", people),
             ("official", split.gallery),
         )
+        if gallery  # where every tracklet asks, nothing is left beside the queries
     }
     if halves:
         tracklets = all_tracklets(split)
@@ -105,11 +106,16 @@ def protocol_splits(
 
 
 def all_of(protocols: Mapping[str, Sequence[Split]]) -> list[Tracklet]:
-    """Every tracklet that is asked for or searched under some protocol, once for each name."""
+    """Every tracklet that is asked for or searched under some protocol, once for each name.
+
+    `DataError` if one has no name, or two tracklets of one split share theirs.
+    """
     named: dict[str, Tracklet] = {}
     for splits in protocols.values():
         for split in splits:
-            named.update((t.name, t) for t in (*split.query, *split.gallery))
+            own = list({id(t): t for t in (*split.query, *split.gallery)}.values())
+            check_names(own, "features are kept by name")
+            named.update((t.name, t) for t in own)
     return list(named.values())
 
 

@@ -100,13 +100,14 @@ def pictures(content: dict[str, Any], which: str = "") -> dict[str, tuple[Figure
         others, found = list(known), list(known.values())
         if not others:
             continue
-        half = [100 * (f.high - f.mean) if np.isfinite(f.high) else 0.0 for f in found]
+        half = [100 * (f.high - f.mean) if np.isfinite(f.high) else np.nan for f in found]
+        spread = "; ±: 95% interval" if np.isfinite(half).any() else ""
         figure = bars_with_error(
             others,
             [100 * f.mean for f in found],
             half,
             title=f"{STUDIES[name].about}, {preset}{also}",
-            label=f"points of mAP from {_against(others)}; ±: 95% interval",
+            label=f"points of mAP from {_against(others)}{spread}",
         )
         says = f"{STUDIES[name].about}, {preset}{also}: points of mAP above or below W3AN."
         out[f"{name}-{preset}.png"] = figure, says
@@ -184,23 +185,22 @@ def write_report(
     groups = gather(results)
     text = ["# What was measured", "", _INTRODUCTION]
     written = []
+    untold = {"rule": _RULE, "repairs": _REPAIRS, "readings": _READINGS}
+
+    def once(name: str) -> list[str]:
+        """An explanation, above the first table it is about."""
+        return [untold.pop(name), ""] if name in untold else []
+
     for number, studies in enumerate(groups, start=1):
         mark, also = ("", "") if number == 1 else (f"-{number}", f" ({number})")
         if len(groups) > 1:
             text += ["", f"# {number}. {told(next(iter(studies.values())))}"]
         if claims := format_claims(studies):
-            text += ["", f"## What holds{also}", "", *([_RULE, ""] if number == 1 else []), claims]
+            text += ["", f"## What holds{also}", "", *once("rule"), claims]
         if repairs := format_repairs(studies):
-            text += [
-                "",
-                f"## What each repair is worth{also}",
-                "",
-                *([_REPAIRS, ""] if number == 1 else []),
-                repairs,
-            ]
+            text += ["", f"## What each repair is worth{also}", "", *once("repairs"), repairs]
         if "readings" in studies:
-            head = f"## What another reading is worth{also}"
-            text += ["", head, "", *([_READINGS, ""] if number == 1 else [])]
+            text += ["", f"## What another reading is worth{also}", "", *once("readings")]
             text += [format_readings(studies["readings"])]
         for name, content in studies.items():
             text += ["", f"## {STUDIES[name].about}{also}", "", format_study(content)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,7 +42,7 @@ def find_runs(places: Places) -> tuple[list[RunRecord], list[str]]:
         given = [(name, Path(place)) for name, place in places.items()]
     else:
         alone = [places] if isinstance(places, (str, Path)) else places
-        given = [(Path(place).name, Path(place)) for place in alone]
+        given = [(Path(place).resolve().name, Path(place)) for place in alone]
     runs: list[RunRecord] = []
     wrong: list[str] = []
     for name, place in given:
@@ -101,7 +102,7 @@ def read_run(folder: Path, name: str) -> RunRecord:
         if file.is_file():
             rows = read_rows(file)
         file = folder / "result.json"
-        curves = _by_epoch(rows)
+        curves = curves_of(rows)
     except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         raise ValueError(f"{file} cannot be read as part of a run ({error})") from error
     kept = [path for path in map(folder.joinpath, MODELS) if path.is_file()]
@@ -122,14 +123,22 @@ def _numbers(content: Mapping[str, Any]) -> dict[str, float]:
     return out
 
 
-def _by_epoch(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
-    """Term -> its mean in each epoch that has it; a row a step, a row an epoch, both will do."""
-    epochs: dict[str, dict[float, list[float]]] = {}
-    for place, row in enumerate(rows):
-        for term, value in row.items():
-            if term not in ("epoch", "step"):
-                epochs.setdefault(term, {}).setdefault(row.get("epoch", place), []).append(value)
+def curves_of(
+    rows: Sequence[Mapping[str, float]], by: str | None = "epoch"
+) -> dict[str, list[float]]:
+    """Term -> its mean in each epoch of the log, nan in one that has none of it.
+
+    A row a step, a row an epoch, both will do. by: the column that numbers epochs; None for a value
+    a row.
+    """
+    places = [row.get(by, k) if by else k for k, row in enumerate(rows)]
+    there = {place: k for k, place in enumerate(sorted(set(places)))}
+    terms = dict.fromkeys(t for row in rows for t in row if t not in ("epoch", "step"))
+    values: dict[str, list[list[float]]] = {term: [[] for _ in there] for term in terms}
+    for place, row in zip(places, rows, strict=True):
+        for term in terms.keys() & row:
+            values[term][there[place]].append(row[term])
     return {
-        term: [float(np.mean(values)) for _, values in sorted(found.items())]
-        for term, found in epochs.items()
+        term: [float(np.mean(some)) if some else math.nan for some in found]
+        for term, found in values.items()
     }

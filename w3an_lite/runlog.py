@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .files import read_rows, write_rows
+from .run_record import curves_of
 
 log = logging.getLogger(__name__)
 
@@ -87,20 +86,11 @@ def draw_curves(folder: Path, title: str = "") -> Path | None:
     if not (folder / LOG).is_file():
         return None
     rows = read_rows(folder / LOG)
-    epochs = [int(row["epoch"]) for row in rows]
-    by_epoch = max(epochs) >= 2
-    places = epochs if by_epoch else list(range(len(rows)))
-    names = dict.fromkeys(name for row in rows for name in row)
-    curves = {}
-    for name in names:
-        if name in ("epoch", "step") or name.endswith("_weighted"):
-            continue
-        total, count = np.zeros(places[-1] + 1), np.zeros(places[-1] + 1)
-        for place, row in zip(places, rows, strict=True):
-            if name in row:
-                total[place] += row[name]
-                count[place] += 1
-        with np.errstate(invalid="ignore"):
-            curves[name] = (total / count).tolist()  # nan where a term was not there yet
+    by_epoch = max(row["epoch"] for row in rows) >= 2
+    curves = {
+        name: values
+        for name, values in curves_of(rows, "epoch" if by_epoch else None).items()
+        if not name.endswith("_weighted")
+    }
     figure = training_curves(curves, title, "epoch" if by_epoch else "step")
     return save(figure, folder / CURVES)

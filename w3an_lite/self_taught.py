@@ -26,7 +26,6 @@ from .data.augment import Augment
 from .data.mot import MotFrames
 from .data.sampling import random_frames
 from .data.tracklet import DataError, Tracklet
-from .footage import could_be_same
 from .frames import normalise
 from .losses import triplet_loss
 from .model import W3AN
@@ -110,14 +109,20 @@ def _check_finite(what: str, value: Tensor, step: int, lr: float) -> None:
 
 
 def known_apart(tracks: Sequence[Tracklet]) -> NDArray[np.bool_]:
-    """Which tracks cannot show one person, being in the film at once: bool `[N, N]`."""
-    spans = []
+    """Which tracks cannot show one person, being in one frame of the film: bool `[N, N]`.
+
+    A track that was lost and found again is nowhere in between.
+    """
+    numbers: list[NDArray[np.int64]] = []
     for track in tracks:
         if not isinstance(track.frames, MotFrames):
             raise DataError(f"{track!r} has no frame numbers; give what read_mot returned")
-        spans.append((track.frames.numbers[0], track.frames.numbers[-1]))
-    first, last = np.array(spans).reshape(-1, 2).T
-    out: NDArray[np.bool_] = ~could_be_same(first, last)
+        numbers.append(np.asarray(track.frames.numbers, dtype=np.int64))
+    frames = np.unique(np.concatenate([np.zeros(0, np.int64), *numbers]))
+    there = np.zeros((len(tracks), len(frames)), dtype=np.float32)
+    for i, own in enumerate(numbers):
+        there[i, np.searchsorted(frames, own)] = 1
+    out: NDArray[np.bool_] = there @ there.T > 0
     np.fill_diagonal(out, False)
     return out
 

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from .picture import INK, LEVELS, colours, thirds
+from .picture import INK, LEVELS, RIGHT, WRONG, colours, thirds
 from .plots import Ranked
 
-PAPER, RIGHT, WRONG, CHOSEN = "#ffffff", "#00734f", "#d55e00", "#000000"
+PAPER = "#ffffff"
 BORDERS = (2, 5, 9)
 """Pixels of the border of each level, low β first."""
 _FINE = 2  # the graph is drawn this many times larger, so that its lines are smooth
@@ -93,7 +93,7 @@ def strip(
     Wider than `width` where the frames of a long clip would be too narrow to see.
     """
     count, (tall, wide) = len(frames), frames.shape[2:]
-    width = max(width, 48 * count)
+    width = max(width, 64 * count)  # of which a note in the smaller font takes 60
     step = width / count
     cell = int(min(110, step - 2 * max(BORDERS) - 4))
     height = round(cell * tall / wide)

@@ -17,7 +17,7 @@ from .checkpoint import read_checkpoint
 from .commands import Command, Parser, say
 from .data.splits import check_answerable
 from .data.tracklet import Split
-from .data_arguments import at_least, check_out, set_arguments
+from .data_arguments import THREADS, at_least, check_out, set_arguments
 from .distributed import Ranks, process_group
 from .dry_run import dry_run, format_lines
 from .experiments import search
@@ -62,7 +62,9 @@ def _train_arguments(parser: Parser) -> None:
         "--workers", type=at_least(0), help="processes that read ahead (a core each but one, to 8)"
     )
     parser.add_argument(
-        "--threads", type=at_least(1), help="CPU threads (2; beside a GPU one a core, to 8)"
+        "--threads",
+        type=at_least(1, THREADS),
+        help="CPU threads (2; beside a GPU one a core, to 8)",
     )
     parser.add_argument("--tensorboard", action=argparse.BooleanOptionalAction, default=True)
     speed = parser.add_argument_group("speed (on with a GPU)")

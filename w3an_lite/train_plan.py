@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from .cores import usable_cores
 from .data.attribute_file import is_attribute_file, label_split
 from .data.datasets import PROTOCOLS, load_dataset
 from .data.stored import with_frames_of
@@ -75,7 +76,7 @@ def workers_for(asked: int | None, drawn: bool) -> int:
     at most 8."""
     if asked is not None:
         return asked
-    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    here = usable_cores()
     return 0 if drawn else max(1, min(8, here // int(os.environ.get("LOCAL_WORLD_SIZE", "1")) - 1))
 
 
@@ -99,7 +100,10 @@ def splits_of(
     else:
         given.pop("seed", None)  # of training alone: nothing is drawn
     if store is not None and root is None and given:
-        asked = (k for k, v in options.items() if v is not None and v is not False and k != "seed")
+        fair = {"seed", "labels"} if predicted else {"seed"}
+        asked = (
+            k for k, v in options.items() if v is not None and v is not False and k not in fair
+        )
         name = next(asked).replace("_", "-")
         raise DataError(
             f"--{name} is of no use with --store alone, which holds what was packed; give the data "

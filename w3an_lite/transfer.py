@@ -32,6 +32,7 @@ from .data.augment import Augment
 from .data.sampling import even_frames
 from .data.tracklet import DataError, Size, Tracklet
 from .frames import normalise
+from .modes import evaluating
 
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Bandwidths of the kernels, as multiples of the median distance."""
@@ -199,16 +200,15 @@ def predict(
         raise DataError(
             f"{len(tracklets)} tracklets, frames {frames}, batch {batch}; give at least 1 of each"
         )
-    network.eval()
     device = next(network.parameters()).device
     sums = np.zeros((len(tracklets), network.head.out_features))
     counts = np.zeros((len(tracklets), 1))
-    for rows, pixels in tqdm(
-        _batched(tracklets, size, frames, batch), desc="predicting", disable=not progress
-    ):
-        _, logits = network(normalise(torch.from_numpy(pixels).to(device)))
-        np.add.at(sums, rows, logits.sigmoid().double().cpu().numpy())
-        np.add.at(counts, rows, 1)
+    batches = _batched(tracklets, size, frames, batch)
+    with evaluating(network):
+        for rows, pixels in tqdm(batches, desc="predicting", disable=not progress):
+            _, logits = network(normalise(torch.from_numpy(pixels).to(device)))
+            np.add.at(sums, rows, logits.sigmoid().double().cpu().numpy())
+            np.add.at(counts, rows, 1)
     return (sums / counts).astype(np.float32)
 
 

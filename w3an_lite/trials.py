@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from .cores import usable_cores
 from .data.datasets import load_dataset
 from .data.off_centre import off_centre
 from .data.splits import check_answerable
@@ -266,8 +267,7 @@ def where(turn: int = 0) -> str:
 
 def jobs_there_are(threads: int) -> int:
     """How many trials run well side by side here: one a GPU, or as many as the cores allow."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return gpus_there_are() or max((cores or 1) // max(threads, 1), 1)
+    return gpus_there_are() or max(usable_cores() // max(threads, 1), 1)
 
 
 def summary(values: Sequence[float]) -> dict[str, Any]:

@@ -36,8 +36,8 @@ def main() -> int:
     size = (query.numel() + gallery.numel()) * 4 / 1e6
     print(f"{args.queries:,} x {args.gallery:,} x {WIDTH}, {args.threads} thread(s)")
     print(f"features           {size:8.0f} MB", flush=True)
-    ones = np.ones(64, int)
-    evaluate(query[:64], gallery[:64], ones, ones, ones, ones, camera_rule=False)  # first use
+    ones, twos = np.ones(len(query[:64]), int), np.ones(len(gallery[:64]), int)
+    evaluate(query[:64], gallery[:64], ones, ones, twos, twos, camera_rule=False)  # first use
 
     few = min(args.reference, args.queries)
     before, start = high_water(reset=True), time.perf_counter()

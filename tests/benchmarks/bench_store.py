@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from bench_evaluation import high_water
 from PIL import Image
 
 from w3an_lite.data.attributes import NAMES
@@ -72,18 +72,6 @@ def mars_sized(out: Path, form: str) -> None:
         state = json.loads((out / "store.json").read_text())
         state["files"]["frames.npy"]["bytes"] = (out / "frames.npy").stat().st_size
         (out / "store.json").write_text(json.dumps(state))
-
-
-def high_water(reset: bool = False) -> float:
-    """Most memory this process has held so far (since the last reset, on Linux), MB."""
-    try:
-        if reset:
-            Path("/proc/self/clear_refs").write_text("5")
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1e3
-    except (OSError, IndexError):
-        kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return kilobytes / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 def opening(path: Path) -> None:

@@ -231,3 +231,20 @@ def test_senseless_options_are_refused_in_one_sentence(options: dict, message: s
 def test_no_stills_is_an_error() -> None:
     with pytest.raises(DataError, match="n is 0"):
         stills(0)
+
+
+@pytest.mark.parametrize("size", [(100, 50), (104, 52), (18, 16), (50, 22)])
+def test_occluded_people_are_drawn_at_sizes_that_do_not_divide(size: tuple[int, int]) -> None:
+    split = synthped(24, 0, cameras=1, tracklets=1, frames=4, size=size, occlusion="heavy")
+    assert all(t.frames.read([0]).shape[2:] == size for t in split.train)
+
+
+def test_numbers_of_numpy_draw_the_same_and_a_list_is_a_size() -> None:
+    one = synthped(1, 0, seed=3, frames=2, size=(32, 16)).train[0]
+    other = synthped(1, 0, seed=np.int64(3), frames=2, size=[32, 16]).train[0]  # type: ignore[arg-type]
+    assert np.array_equal(one.frames.read(range(2)), other.frames.read(range(2)))
+
+
+def test_the_name_says_what_is_hidden_in_the_test_too() -> None:
+    names = [synthped(1, 0, occlusion="mixed", test_occlusion=x).name for x in (None, "heavy")]
+    assert names == ["synthped-video-mixed-0", "synthped-video-mixed-heavy-0"]

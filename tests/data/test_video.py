@@ -88,3 +88,20 @@ def test_a_film_that_holds_less_than_it_claims(
     said = re.search(r"film\.avi claims 12 frames, and (\d+) can be decoded", record.getMessage())
     assert said
     assert 5 <= int(said[1]) < 12
+
+
+def test_a_gap_is_met_though_a_time_stamp_runs_beside(tmp_path: Path) -> None:
+    def folder(name: str, *files: str) -> Path:
+        (tmp_path / name).mkdir()
+        for file in files:
+            Image.new("RGB", (8, 8)).save(tmp_path / name / file)
+        return tmp_path / name
+
+    whole = folder("whole", "000001_1456.png", "000002_1496.png", "000003_1576.png")
+    assert len(list(frames_of(whole, [1, 2, 3]))) == 3
+    gap = folder("gap", "000001_1456.png", "000002_1496.png", "000004_1576.png")
+    with pytest.raises(DataError, match=r"000002_1496\.png and 000004_1576\.png do not follow"):
+        list(frames_of(gap, [1]))
+    late = folder("late", "000005_1456.png", "000006_1496.png")
+    with pytest.raises(DataError, match=r"begins at 000005_1456\.png"):
+        list(frames_of(late, [1]))

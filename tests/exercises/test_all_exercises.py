@@ -7,13 +7,21 @@ import pkgutil
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import w3an_lite.exercises
 from w3an_lite.claims import interval, verdict
-from w3an_lite.exercises import backbone_and_cam, does_it_attend, gcn, guided_attention
-from w3an_lite.exercises.checker import Verdict
+from w3an_lite.exercises import (
+    backbone_and_cam,
+    does_it_attend,
+    gcn,
+    guided_attention,
+    losses,
+    spatial_attention,
+)
+from w3an_lite.exercises.checker import Exercise, Verdict
 
 MODULES = [
     importlib.import_module(f"w3an_lite.exercises.{found.name}")
@@ -169,3 +177,21 @@ def test_the_hint_for_a_lonely_frame_or_a_flat_map_is_for_what_is_else_right() -
         return (maps - low) / (high - low)
 
     assert "until a map is flat" not in guided_attention.check_scale(axis).message
+
+
+def test_right_answers_in_another_form_are_right() -> None:
+    """Lists of lists of tensors with a gradient, NumPy's words and truths, the end of a range."""
+    grad = torch.ones(2, requires_grad=True)
+    same = Exercise(lambda: torch.ones(2, 2), "", (), [()])
+    assert same.judge(lambda: [[grad[0], 1], [np.float64(1), grad[1]]]).passed
+    assert Exercise(lambda: "holds", "", (), [()]).judge(lambda: np.array(["holds"])[0]).passed
+    assert Exercise(lambda: True, "", (), [()]).judge(lambda: np.bool_(True)).passed
+    assert spatial_attention.check_uniform([torch.zeros(4)] * 4).passed
+    assert losses.check_move((1.4, 0.65)).passed
+    assert losses.check_move((2.05, 0)).passed
+
+
+def test_a_fixed_or_a_wrong_widening_is_no_rule() -> None:
+    for level in (lambda m: 0.99, lambda m: 1 - 0.05 / max(1, m - 1), lambda m: 1 - 0.05 / m**0.5):
+        rule = does_it_attend._judged(all, any, level)
+        assert does_it_attend.check_verdict(rule).passed is False

@@ -7,7 +7,6 @@ each name alone (0 or 1). A tracklet is known by its name.
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from w3an_lite.data.attributes import NAMES
 from w3an_lite.data.output import all_tracklets
-from w3an_lite.data.tracklet import DataError, Split, Tracklet
+from w3an_lite.data.tracklet import DataError, Split, Tracklet, check_names
 
 HEADER = ("tracklet", *(f"{name}_p" for name in NAMES), *NAMES)
 VALUES = ("probability", "binary")
@@ -36,7 +35,7 @@ def attribute_rows(
             f"probabilities {list(p.shape)} for {len(tracklets)} tracklets; give [N, {len(NAMES)}] "
             "between 0 and 1"
         )
-    _check_names(tracklets)
+    check_names(tracklets, "attributes are kept by name")
     return [
         {
             "tracklet": t.name,
@@ -103,7 +102,7 @@ def with_attributes(
     `DataError` if a tracklet is not in the CSV, or one in the CSV is not here.
     """
     labels = read_attribute_file(path, values)
-    _check_names(tracklets)
+    check_names(tracklets, "attributes are kept by name")
     names = {t.name for t in tracklets}
     lost = [name for name in names if name not in labels]
     if lost:
@@ -132,14 +131,6 @@ def label_split(
     new = {id(old): labelled for old, labelled in zip(tracklets, made, strict=True)}
     halves = [[new[id(t)] for t in half] for half in (split.train, split.query, split.gallery)]
     return Split(split.name, *halves)
-
-
-def _check_names(tracklets: Sequence[Tracklet]) -> None:
-    count = Counter(t.name for t in tracklets)
-    twice = [name for name, n in count.items() if n > 1]
-    if "" in count or twice:
-        what = "have no name" if "" in count else f"include {twice[0]!r} twice"
-        raise DataError(f"the tracklets {what}; attributes are kept by name, so name each once")
 
 
 def _numbers(where: str, row: list[str]) -> NDArray[np.float64]:

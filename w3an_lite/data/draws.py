@@ -24,13 +24,17 @@ def _mix(z: int) -> int:
     return z ^ (z >> 31)
 
 
+def _number(word: str) -> int:
+    return int.from_bytes(word.encode(), "little")
+
+
 class Draws:
     """A stream of draws named by a key of integers and words: `Draws(seed, "camera", 3)`."""
 
     def __init__(self, *key: int | str) -> None:
         state = 0
         for item in key:
-            number = item if isinstance(item, int) else int.from_bytes(item.encode(), "little")
+            number = _number(item) if isinstance(item, str) else int(item)
             state = _mix((state + _GAMMA + (number & _MASK)) & _MASK)
             state = _mix(state ^ ((number >> 64) & _MASK))
         self._state = state

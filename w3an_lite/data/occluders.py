@@ -75,7 +75,7 @@ def cover(
     away = _places(label[frames], canvas.label, plan, frames, max(1, SUB * size[0] // 64))
     centre = SUB * size[1]
     for k, frame in enumerate(frames):
-        start = centre - int(away[k])
+        start = min(max(centre - int(away[k]), 0), canvas.label.shape[2] - columns)
         piece = canvas.label[k, :, start : start + columns]
         np.copyto(label[frame], piece, where=piece > 0)
 

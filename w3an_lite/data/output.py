@@ -32,15 +32,26 @@ def whole_folder(root: Path) -> Iterator[Path]:
     part = root.parent / f".{root.name}.part-{os.getpid()}"
     try:
         part.mkdir(parents=True)
+    except FileExistsError as error:  # perhaps of another machine, whose process has the number too
+        raise DataError(
+            f"cannot write {root}: {part} is there already; remove it if nobody writes there"
+        ) from error
+    except OSError as error:
+        raise _unwritable(root, error) from error
+    try:
         yield part
         put_in_place(part, root)
     except OSError as error:
-        raise DataError(
-            f"cannot write {root}: {error.strerror or error}; free space or choose another folder "
-            "(nothing was left behind)"
-        ) from error
+        raise _unwritable(root, error) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _unwritable(root: Path, error: OSError) -> DataError:
+    return DataError(
+        f"cannot write {root}: {error.strerror or error}; free space or choose another folder "
+        "(nothing was left behind)"
+    )
 
 
 def all_tracklets(split: Split) -> list[Tracklet]:

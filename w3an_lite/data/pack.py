@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from w3an_lite.cores import usable_cores
 from w3an_lite.data.output import all_tracklets
 from w3an_lite.data.pack_index import headers_of, index_of, settings_of
 from w3an_lite.data.pack_part import Part, growing, refuse_other
@@ -66,7 +66,7 @@ def pack(
         stored = (int(shape[2]), int(shape[3]))
     settings = settings_of(split, tracklets, form, stored)
     pieces = list(pieces_of(tracklets))
-    workers = workers or os.cpu_count() or 1
+    workers = workers or usable_cores()
     with ThreadPoolExecutor(workers) as pool:
         if out.exists() and not (out.is_dir() and not any(out.iterdir())):
             _already(out, settings, pieces, size, pool)

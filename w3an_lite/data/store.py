@@ -29,7 +29,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from w3an_lite.data.threads import on_threads
-from w3an_lite.data.tracklet import DataError, Frames, Size, Split, Tracklet, Truth, resize
+from w3an_lite.data.tracklet import (
+    UNREADABLE,
+    DataError,
+    Frames,
+    Size,
+    Split,
+    Tracklet,
+    Truth,
+    resize,
+)
 
 KIND = "w3an-lite store"
 VERSION = 1
@@ -95,7 +104,7 @@ class Store:
         try:
             with Image.open(io.BytesIO(data.tobytes()), formats=("JPEG",)) as image:
                 rgb = image.convert("RGB")
-        except (OSError, SyntaxError, ValueError) as error:
+        except UNREADABLE as error:
             raise DataError(
                 f"{self.path / 'frames.bin'}: frame {number} is damaged ({error}); remove the "
                 "store and pack it again"

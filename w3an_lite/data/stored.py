@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .tracklet import DataError, Split, Tracklet
+from .output import all_tracklets
+from .tracklet import DataError, Split, Tracklet, check_names
 
 
 def with_frames_of(split: Split, stored: Split) -> Split:
     """`split` with the frames of the tracklets of the same names in `stored`.
 
     So one store serves every protocol and every split of its data set. `DataError` names a tracklet
-    that the store lacks, or holds with another person, camera or number of frames.
+    that the store lacks, or holds with another person, camera or number of frames, or whose name
+    another has too.
     """
-    known = {t.name: t for t in (*stored.train, *stored.query, *stored.gallery)}
+    for some in (split, stored):
+        check_names(all_tracklets(some), "a store is searched by name")
+    known = {t.name: t for t in all_tracklets(stored)}
     swapped: dict[int, Tracklet] = {}  # a query that is also searched stays one object
 
     def swap(tracklets: Sequence[Tracklet]) -> list[Tracklet]:

@@ -89,8 +89,9 @@ def synthped(
         ]
 
     gallery = people(FIRST_TEST, test_identities, test_occlusion)
+    tested = "" if test_occlusion == occlusion else f"-{test_occlusion}"
     return Split(
-        name=f"synthped-{domain}-{occlusion}-{seed}",
+        name=f"synthped-{domain}-{occlusion}{tested}-{seed}",
         train=people(1, identities, occlusion),
         query=gallery[::tracklets],
         gallery=gallery,
@@ -136,6 +137,7 @@ def draw(
     person, the walk and the scene do not depend on `occlusion`.
     """
     _check(size, (occlusion,), domain)
+    size = (int(size[0]), int(size[1]))
     someone, eye = person(seed, domain, identity), camera(seed, domain, cam)
     draws = Draws(seed, domain, "tracklet", identity, cam, number)
     view = draws.pick(VIEWS)

@@ -7,6 +7,7 @@ searched (gallery).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -113,6 +114,10 @@ class FileFrames:
         return np.stack(images)
 
 
+UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises at a damaged file."""
+
+
 def read_image(path: Path, size: Size | None = None) -> NDArray[np.uint8]:
     """One image file as uint8 `[3, H, W]`, upright; `DataError` names one that cannot be read."""
     try:
@@ -121,7 +126,7 @@ def read_image(path: Path, size: Size | None = None) -> NDArray[np.uint8]:
             rgb = (image if is_upright(image) else ImageOps.exif_transpose(image)).convert("RGB")
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing; check the data set with `data check`") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except (*UNREADABLE, UnidentifiedImageError) as error:
         raise DataError(f"{path} is not a readable image ({error}); fetch it again") from error
     if deep:  # which of its values is white, nobody says
         raise DataError(f"{path} has more than 8 bits a pixel; convert it to 8")
@@ -220,6 +225,15 @@ class Split:
             f"Split({self.name!r}, train={len(self.train)} of {people} people, "
             f"query={len(self.query)}, gallery={len(self.gallery)})"
         )
+
+
+def check_names(tracklets: Sequence[Tracklet], why: str) -> None:
+    """`DataError` if one of these has no name, or two have the same; why: what names are for."""
+    count = Counter(t.name for t in tracklets)
+    twice = [name for name, n in count.items() if n > 1]
+    if "" in count or twice:
+        what = "have no name" if "" in count else f"include {twice[0]!r} twice"
+        raise DataError(f"the tracklets {what}; {why}, so name each once")
 
 
 class Clips(NamedTuple):

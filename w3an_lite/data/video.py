@@ -129,6 +129,15 @@ def _check_numbers(folder: Path, names: list[str]) -> None:
     columns = [k for k, column in enumerate(zip(*numbers, strict=True)) if len(set(column)) > 1]
     if not columns and len(names) > 1:
         raise DataError(f"{folder}: {names[0]} and {names[1]} have one number; keep one of them")
+    steps = np.diff(np.array(numbers, dtype=np.float64), axis=0)
+    counting = [k for k in columns if (steps[:, k] == 1).all()]
+    if len(columns) > 1 and not counting and not (steps[:, columns] == 0).any():
+        uneven = int(np.argmax(steps[:, columns[0]] != 1))
+        raise DataError(
+            f"{folder}: {names[uneven]} and {names[uneven + 1]} do not follow one another by any "
+            "of their numbers; fetch what lies between, or number the frames anew"
+        )
+    columns = counting[:1] or columns
     for i in range(1, len(names)):
         before, after = numbers[i - 1], numbers[i]
         step = after[columns[-1]] - before[columns[-1]]

@@ -33,7 +33,8 @@ def write_layout(
     seed: of the splits and partitions beside the given one, which is number 0
 
     iLIDS-VID (999) and PRID2011 (200) count their people from 1 if an identity is above that; a
-    RAP still loses its identity. What else is in the split comes back from the reader.
+    RAP still loses its identity, and MARS has no attributes, and numbers the tracklets of a person
+    anew. What else is in the split comes back from the reader.
 
     `DataError` if the layout cannot hold the split, or if `root` cannot be written (it is there
     already, the disk is full, ...); then nothing is left behind.

@@ -13,11 +13,7 @@ from torch.nn import functional
 from w3an_lite.losses import attribute_loss
 from w3an_lite.transfer import mmd, rarity_weights
 
-from .checker import Exercise, Mistake, Verdict
-
-
-def _draw(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+from .checker import Exercise, Mistake, Verdict, draw
 
 
 def _terms(logits: Tensor, labels: Tensor) -> Tensor:
@@ -35,8 +31,8 @@ LOSS = Exercise(
     right=attribute_loss,
     praise="each frame sums over what is known of it, and frames are averaged",
     inputs=[
-        (_draw(2, 3, 4, 2), torch.tensor([[1.0, 0.0, -1.0, 1.0], [0.0, -1.0, -1.0, 1.0]])),
-        (_draw(1, 2, 5, 2, seed=1), torch.tensor([[-1.0, 1.0, 0.0, 0.0, 1.0]])),
+        (draw(2, 3, 4, 2), torch.tensor([[1.0, 0.0, -1.0, 1.0], [0.0, -1.0, -1.0, 1.0]])),
+        (draw(1, 2, 5, 2, seed=1), torch.tensor([[-1.0, 1.0, 0.0, 0.0, 1.0]])),
     ],
     mistakes=(
         Mistake(
@@ -160,8 +156,8 @@ MMD = Exercise(
     right=lambda source, target: mmd(source, target, (1.0,)),
     praise="0 for equal samples, and it sees more of a difference than the means do",
     inputs=[
-        (_draw(4, 3), _draw(5, 3, seed=1) + 1),
-        (_draw(3, 2, seed=2), 2 * _draw(6, 2, seed=3)),
+        (draw(4, 3), draw(5, 3, seed=1) + 1),
+        (draw(3, 2, seed=2), 2 * draw(6, 2, seed=3)),
     ],
     mistakes=(
         Mistake(

@@ -10,19 +10,14 @@ from torch import Tensor
 
 from w3an_lite.cam import activation_map
 
-from .checker import Exercise, Mistake, Verdict
-
-
-def _draw(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
+from .checker import Exercise, Mistake, Verdict, draw
 
 CAM = Exercise(
     right=lambda cube, weight: activation_map(cube, weight[:, None, None]),
     praise="every position gets the score that it alone would earn",
     inputs=[
-        (_draw(2, 3, 4, 2), _draw(3, seed=1)),
-        (_draw(1, 5, 2, 3, seed=2), _draw(5, seed=3)),
+        (draw(2, 3, 4, 2), draw(3, seed=1)),
+        (draw(1, 5, 2, 3, seed=2), draw(5, seed=3)),
     ],
     mistakes=(
         Mistake(
@@ -51,7 +46,7 @@ CAM = Exercise(
 EVIDENCE = Exercise(
     right=lambda weight: weight[1::2] - weight[0::2],
     praise="a two-way softmax sees only how much 'present' is ahead of 'absent'",
-    inputs=[(_draw(6, 4),), (_draw(10, 3, seed=1),)],
+    inputs=[(draw(6, 4),), (draw(10, 3, seed=1),)],
     mistakes=(
         Mistake(
             lambda weight: weight[1::2],
@@ -98,7 +93,7 @@ def _curved(cube: Tensor) -> Tensor:
 GRADCAM = Exercise(
     right=_grad_cam,
     praise="a weight for each channel: how much the score would gain, averaged over positions",
-    inputs=[(_draw(2, 3, 4, 2), _linear), (_draw(2, 4, 2, 3, seed=5), _curved)],
+    inputs=[(draw(2, 3, 4, 2), _linear), (draw(2, 4, 2, 3, seed=5), _curved)],
     mistakes=(
         Mistake(
             lambda cube, score: (_slope(cube, score) * cube).sum(1),

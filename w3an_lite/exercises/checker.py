@@ -159,9 +159,11 @@ class Exercise:
             raise _Wrong(f"your function stopped with {_sentence(error)}, given {shapes}") from None
 
     def _same(self, a: Any, b: Any) -> bool:
-        if isinstance(b, (bool, str)) or isinstance(a, bool):
-            return type(a) is type(b) and a == b
-        first, second = _tensor(a), _tensor(b)
+        if isinstance(b, str):
+            return isinstance(a, str) and a == b
+        if isinstance(b, bool) or isinstance(a, (bool, np.bool_)):
+            return isinstance(a, (bool, np.bool_)) and isinstance(b, bool) and bool(a) == b
+        first, second = as_numbers(a), as_numbers(b)
         if second.ndim == 0 and first.numel() == 1:  # one number in brackets is a number
             first = first.reshape(())
         return first.shape == second.shape and torch.allclose(
@@ -172,23 +174,35 @@ class Exercise:
         for mine, wanted in zip(given, self._outputs(self.right), strict=True):
             if isinstance(wanted, (bool, str)):
                 continue
-            got, shape = list(_tensor(mine).shape), list(_tensor(wanted).shape)
-            if got != shape and (shape or _tensor(mine).numel() != 1):
+            got, shape = list(as_numbers(mine).shape), list(as_numbers(wanted).shape)
+            if got != shape and (shape or as_numbers(mine).numel() != 1):
                 raise _Wrong(SHAPES.format(got=got, wanted=shape or "a single number"))
 
 
-def _tensor(value: Any) -> Tensor:
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    """Numbers to try an answer on, always the same."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def as_numbers(value: Any) -> Tensor:
+    """An answer as a float64 tensor, whether it is one, an array, a number, or lists of any of
+    these; a hint otherwise."""
     if isinstance(value, Tensor):
         return value.detach().cpu().double()
     if isinstance(value, str):
         raise _Wrong(QUOTED)
-    if isinstance(value, (list, tuple)):
-        value = [v.detach().cpu().numpy() if isinstance(v, Tensor) else v for v in value]
     try:
-        return torch.from_numpy(np.array(value, dtype=np.float64))
+        return torch.from_numpy(np.array(_bare(value), dtype=np.float64))
     except (TypeError, ValueError):
         kind = type(value).__name__
         raise _Wrong(f"give a number or a tensor; this is a {kind}") from None
+
+
+def _bare(value: Any) -> Any:
+    """The same with every tensor within lists as an array."""
+    if isinstance(value, (list, tuple)):
+        return [_bare(v) for v in value]
+    return value.detach().cpu().numpy() if isinstance(value, Tensor) else value
 
 
 def _describe(value: Any) -> str:

@@ -85,12 +85,16 @@ INTERVAL = Exercise(
 
 
 def _judged(
-    holds: Callable[..., bool], fails: Callable[..., bool], wide: bool = True, both: bool = False
+    holds: Callable[..., bool],
+    fails: Callable[..., bool],
+    widened: Callable[[int], float] = lambda m: 1 - (1 - LEVEL) / m,
+    both: bool = False,
 ) -> Any:
-    """Another rule: `holds` and `fails` are all or any; both lines may be wide, or none."""
+    """Another rule: `holds` and `fails` are all or any, the second line's level is of m
+    differences, and both lines may have it."""
 
     def answer(differences: dict[str, list[float]]) -> str:
-        level = 1 - (1 - LEVEL) / len(differences) if wide else LEVEL
+        level = widened(len(differences))
         first = level if both else LEVEL
         if holds(interval(values, first).low > 0 for values in differences.values()):
             return HOLDS
@@ -113,6 +117,8 @@ _CLEAR, _BELOW = [0.02, 0.03, 0.02, 0.03], [-0.02, -0.03, -0.02, -0.03]
 _NOISE, _DOWN = [0.05, -0.04, 0.02, 0.01], [-0.05, 0.04, -0.02, -0.01]
 _BARELY = [-0.010, -0.030, -0.020, -0.040]
 """Below 0 by its 95% interval, not by the one widened for five."""
+_JUST = [-0.0132, -0.0272, -0.0212, -0.0332]
+"""Below 0 by the interval widened for four, not by the one for five."""
 
 VERDICT = Exercise(
     right=verdict,
@@ -125,6 +131,7 @@ VERDICT = Exercise(
         ({"one": _CLEAR, "two": _NOISE},),
         ({"one": _CLEAR, "two": _BELOW},),
         ({"one": _CLEAR, "two": _CLEAR, "three": _CLEAR, "four": _CLEAR, "five": _BARELY},),
+        ({"one": _CLEAR, "two": _CLEAR, "three": _CLEAR, "four": _CLEAR, "five": _JUST},),
         ({"one": [0.05]},),
         ({"one": _BARELY},),
         (
@@ -147,8 +154,16 @@ VERDICT = Exercise(
             "a claim to beat several rows holds when it beats every one of them",
         ),
         Mistake(
-            _judged(all, any, wide=False),
+            _judged(all, any, lambda m: LEVEL),
             "who looks at five differences finds one below 0 by chance more often; widen",
+        ),
+        Mistake(
+            _judged(all, any, lambda m: 0.99),
+            "who looks at one difference need not widen; what does the level depend on?",
+        ),
+        Mistake(
+            _judged(all, any, lambda m: 1 - (1 - LEVEL) / max(1, m - 1)),
+            "m is how many differences there are, and here they are the rows looked at",
         ),
         Mistake(
             _judged(all, any, both=True),
@@ -158,8 +173,16 @@ VERDICT = Exercise(
             _judged(all, all),
             "one row that is better is enough to end a claim to be the best",
         ),
+        Mistake(
+            lambda differences: verdict(differences).upper(),
+            'return exactly "holds", "does not" or "cannot tell"',
+            when=lambda rule: any(
+                rule({"one": values}) not in (HOLDS, DOES_NOT, CANNOT_TELL)
+                for values in (_CLEAR, _BELOW, _NOISE)
+            ),
+        ),
     ),
-    otherwise='return exactly "holds", "does not" or "cannot tell"',
+    otherwise="say the two lines aloud: every lower end, plain 95%; some upper end, widened for m",
 )
 
 

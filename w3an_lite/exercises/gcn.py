@@ -10,11 +10,7 @@ from torch import Tensor
 from w3an_lite.gcn import propagation
 from w3an_lite.knn_graph import add_attention, knn_adjacency
 
-from .checker import Exercise, Mistake, Verdict
-
-
-def _draw(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+from .checker import Exercise, Mistake, Verdict, draw
 
 
 def _graph(features: Tensor, neighbours: int) -> tuple[Tensor, Tensor]:
@@ -24,7 +20,7 @@ def _graph(features: Tensor, neighbours: int) -> tuple[Tensor, Tensor]:
 
 
 _LONELY = torch.tensor([[0.0], [1.0], [3.0], [10.0]])
-_GRAPHS = [_graph(_LONELY, 2), _graph(_draw(7, 3), 3), _graph(_draw(5, 2, seed=1), 2)]
+_GRAPHS = [_graph(_LONELY, 2), _graph(draw(7, 3), 3), _graph(draw(5, 2, seed=1), 2)]
 
 
 def _printed(joined: Tensor, adjacency: Tensor) -> Tensor:
@@ -81,7 +77,7 @@ PROPAGATION = Exercise(
 
 
 def _spread(frames: int, seed: int = 0) -> Tensor:
-    joined, adjacency = _graph(_draw(frames, 3, seed=seed), 2)
+    joined, adjacency = _graph(draw(frames, 3, seed=seed), 2)
     return propagation(joined[None], adjacency[None])[0]
 
 
@@ -89,8 +85,8 @@ LAYER = Exercise(
     right=lambda spread, features, weight: torch.relu(spread @ features @ weight),
     praise="linear layer, neighbours, σ: one step of Eq. 14",
     inputs=[
-        (_spread(6), _draw(6, 4, seed=2), _draw(4, 4, seed=3)),
-        (_spread(5, 1), _draw(5, 3, seed=4), _draw(3, 3, seed=5)),
+        (_spread(6), draw(6, 4, seed=2), draw(4, 4, seed=3)),
+        (_spread(5, 1), draw(5, 3, seed=4), draw(3, 3, seed=5)),
     ],
     mistakes=(
         Mistake(

@@ -11,15 +11,11 @@ from torch.nn import functional
 from w3an_lite.cam import guide_frames, scale_map
 from w3an_lite.san import attention_consistency, normalise_scores
 
-from .checker import Exercise, Mistake, Verdict
-
-
-def _draw(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+from .checker import Exercise, Mistake, Verdict, draw
 
 
 def _with_a_flat_map() -> Tensor:
-    maps = _draw(2, 3, 4, 2) * torch.tensor([1.0, 5.0, 0.1]).view(3, 1, 1)
+    maps = draw(2, 3, 4, 2) * torch.tensor([1.0, 5.0, 0.1]).view(3, 1, 1)
     maps[1, 2] = 0.7
     return maps
 
@@ -43,7 +39,7 @@ def _has_nan(answer: Any) -> bool:
 SCALE = Exercise(
     right=scale_map,
     praise="each map by itself, and a flat map says nothing",
-    inputs=[(_with_a_flat_map(),), (_draw(5, 2, seed=1) - 4,)],
+    inputs=[(_with_a_flat_map(),), (draw(5, 2, seed=1) - 4,)],
     mistakes=(
         Mistake(
             _unguarded,
@@ -85,8 +81,8 @@ EQ7 = Exercise(
     right=guide_frames,
     praise="brighter in every colour where the maps are high",
     inputs=[
-        (_draw(2, 3, 3, 16, 8), _draw(2, 3, 4, 2, seed=1), _draw(2, 3, 4, 2, seed=2)),
-        (_draw(1, 2, 3, 12, 6, seed=3), _draw(1, 2, 3, 3, seed=4), _draw(1, 2, 3, 3, seed=5)),
+        (draw(2, 3, 3, 16, 8), draw(2, 3, 4, 2, seed=1), draw(2, 3, 4, 2, seed=2)),
+        (draw(1, 2, 3, 12, 6, seed=3), draw(1, 2, 3, 3, seed=4), draw(1, 2, 3, 3, seed=5)),
     ],
     mistakes=(
         Mistake(
@@ -113,8 +109,8 @@ EQ7 = Exercise(
     otherwise="the numbers differ; check align_corners=False, and that the maps are added once",
 )
 
-_ONE = normalise_scores(_draw(2, 3, 4, 2, 2))
-_OTHER = normalise_scores(_draw(2, 3, 4, 2, 2, seed=1))
+_ONE = normalise_scores(draw(2, 3, 4, 2, 2))
+_OTHER = normalise_scores(draw(2, 3, 4, 2, 2, seed=1))
 
 EQ8 = Exercise(
     right=attention_consistency,
@@ -122,7 +118,7 @@ EQ8 = Exercise(
     tolerance=1e-5,
     inputs=[
         (_ONE, _OTHER),
-        (normalise_scores(_draw(3, 2, 2, 3, 2, seed=2)), normalise_scores(_draw(3, 2, 2, 3, 2))),
+        (normalise_scores(draw(3, 2, 2, 3, 2, seed=2)), normalise_scores(draw(3, 2, 2, 3, 2))),
     ],
     mistakes=(
         Mistake(

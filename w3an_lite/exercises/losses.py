@@ -11,18 +11,19 @@ from torch.nn import functional
 
 from w3an_lite.losses import attribute_loss, identity_loss, triplet_loss
 
-from .checker import Exercise, Mistake, Verdict
-
-
-def _draw(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+from .checker import Exercise, Mistake, Verdict, draw
 
 
 def _loss_at(place: Any) -> float:
     """Eq. 16 with clip B1 at `place`, as in the notebook."""
-    point = torch.as_tensor(place, dtype=torch.float32)
-    points = torch.stack([*torch.tensor([[0.0, 0.0], [0.2, 0.0], [1.4, 0.0]]), point])
+    point = torch.as_tensor(place, dtype=torch.float64)
+    others = torch.tensor([[0.0, 0.0], [0.2, 0.0], [1.4, 0.0]], dtype=torch.float64)
+    points = torch.stack([*others, point])
     return triplet_loss(points, torch.tensor([0, 0, 1, 1])).item()
+
+
+_NOTHING = 1e-6
+"""A loss below this is rounding."""
 
 
 def _is_zero(place: Any) -> bool | str:
@@ -31,7 +32,7 @@ def _is_zero(place: Any) -> bool | str:
     loss = _loss_at(place)
     if math.isnan(loss):
         return "your place holds a value that is not a number"
-    return loss == 0.0
+    return loss < _NOTHING
 
 
 def _apart(place: Any, other: tuple[float, float]) -> float:
@@ -56,7 +57,7 @@ MOVE = Exercise(
         Mistake(
             (1.0, 0.0),
             "nearly; one anchor still pays: work out the brackets of all four",
-            lambda place: 0 < _loss_at(place) < 0.05,
+            lambda place: _NOTHING <= _loss_at(place) < 0.05,
         ),
         Mistake(
             (0.6, 0.0),
@@ -94,8 +95,8 @@ EQ9 = Exercise(
     right=_eq9,
     praise="one term for who it is and one for each attribute, added up, averaged over frames",
     inputs=[
-        (_draw(3, 4, seed=2), 2, _draw(3, 5, 2), torch.tensor([1.0, 0.0, 0.0, 1.0, 0.0])),
-        (_draw(2, 6, seed=3), 0, _draw(2, 4, 2, seed=1) * 3, torch.tensor([0.0, 1.0, 1.0, 1.0])),
+        (draw(3, 4, seed=2), 2, draw(3, 5, 2), torch.tensor([1.0, 0.0, 0.0, 1.0, 0.0])),
+        (draw(2, 6, seed=3), 0, draw(2, 4, 2, seed=1) * 3, torch.tensor([0.0, 1.0, 1.0, 1.0])),
     ],
     mistakes=(
         Mistake(
@@ -206,8 +207,8 @@ EQ16 = Exercise(
     right=triplet_loss,
     praise="for each anchor its farthest own clip and its nearest stranger, and the hinge",
     inputs=[
-        (_draw(9, 2) + 4 * (_PEOPLE == 2)[:, None], _PEOPLE),
-        (_draw(9, 4, seed=5), _PEOPLE[[4, 0, 7, 2, 8, 5, 1, 3, 6]]),
+        (draw(9, 2) + 4 * (_PEOPLE == 2)[:, None], _PEOPLE),
+        (draw(9, 4, seed=5), _PEOPLE[[4, 0, 7, 2, 8, 5, 1, 3, 6]]),
     ],
     mistakes=(
         Mistake(

@@ -10,18 +10,14 @@ from torch import Tensor
 
 from w3an_lite.san import attend, normalise_scores
 
-from .checker import Exercise, Mistake, Verdict
-
-
-def _draw(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+from .checker import Exercise, Mistake, Verdict, as_numbers, draw
 
 
 def _raw_of(v: Any) -> Tensor:
     """Eq. 2 of a small SAN whose v is the student's; W_s and b_s are drawn, as in the notebook."""
-    cube, mix, bias = _draw(4, 3, 2), _draw(4, 4, seed=1), _draw(4, seed=2)
+    cube, mix, bias = draw(4, 3, 2), draw(4, 4, seed=1), draw(4, seed=2)
     hidden = torch.tanh(torch.einsum("mhw,nm->nhw", cube, mix) + bias[:, None, None])
-    weight = torch.as_tensor(v, dtype=torch.float32)
+    weight = as_numbers(v).float()
     if weight.shape != (4, 4):
         raise ValueError(f"v has the shape {list(weight.shape)}, not [4, 4]")
     return torch.einsum("nm,mhw->nhw", weight, hidden)
@@ -39,7 +35,7 @@ def _nearly(v: Any) -> bool:
 
 
 def _same_in_each_row(v: Any) -> bool:
-    weight = torch.as_tensor(v, dtype=torch.float32)
+    weight = as_numbers(v)
     return weight.shape == (4, 4) and bool((weight == weight[0, 0]).all())
 
 
@@ -75,7 +71,7 @@ def _share_of_raw(raw: Tensor) -> Tensor:
 EQ3 = Exercise(
     right=normalise_scores,
     praise="for every frame and channel, the weights of all positions add up to 1",
-    inputs=[(_draw(2, 3, 4, 2),), (_draw(1, 5, 2, 3, seed=3) * 3,)],
+    inputs=[(draw(2, 3, 4, 2),), (draw(1, 5, 2, 3, seed=3) * 3,)],
     mistakes=(
         Mistake(
             lambda raw: raw.softmax(-1),
@@ -121,8 +117,8 @@ EQ4 = Exercise(
     right=attend,
     praise="a weighted mean over positions, with weights of its own for each channel",
     inputs=[
-        (normalise_scores(_draw(2, 3, 4, 2)), _draw(2, 3, 4, 2, seed=4)),
-        (normalise_scores(_draw(1, 5, 2, 3, seed=5)), _draw(1, 5, 2, 3, seed=6)),
+        (normalise_scores(draw(2, 3, 4, 2)), draw(2, 3, 4, 2, seed=4)),
+        (normalise_scores(draw(1, 5, 2, 3, seed=5)), draw(1, 5, 2, 3, seed=6)),
     ],
     mistakes=(
         Mistake(

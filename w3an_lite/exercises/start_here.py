@@ -98,7 +98,7 @@ SHARE = Exercise(
         Mistake(0.6, "that is the sum of their β; a share of what?"),
         Mistake(0.3, "that is one frame's β; the weights of all six must add up to 1"),
         Mistake(1 / 14, "that is the share of one of them; two are hidden"),
-        Mistake(0.1, "two frames of β 0.3 among six weigh 0.1 each of 6, but Σβ is not 6"),
+        Mistake(0.1, "0.6 of 6 would do if every β were 1; what is Σβ here?"),
     ),
     otherwise="divide the β of the hidden frames by the β of all frames",
 )

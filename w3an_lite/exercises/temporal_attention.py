@@ -9,11 +9,7 @@ from torch import Tensor
 
 from w3an_lite.tan import TemporalAttention, temporal_spread
 
-from .checker import Exercise, Mistake, Verdict
-
-
-def _draw(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+from .checker import Exercise, Mistake, Verdict, draw
 
 
 def _fools(bias: Any) -> bool | str:
@@ -62,8 +58,8 @@ EQ10 = Exercise(
     right=_beta,
     praise="one number a frame, between 0 and 1, and each frame judged on its own",
     inputs=[
-        (_draw(4, 3), _draw(3, seed=1), torch.tensor(0.7)),
-        (_draw(6, 5, seed=2), _draw(5, seed=3), torch.tensor(-1.0)),
+        (draw(4, 3), draw(3, seed=1), torch.tensor(0.7)),
+        (draw(6, 5, seed=2), draw(5, seed=3), torch.tensor(-1.0)),
     ],
     mistakes=(
         Mistake(

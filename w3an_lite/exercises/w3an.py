@@ -11,12 +11,7 @@ from w3an_lite.gcn import GCN, propagation, readout
 from w3an_lite.knn_graph import add_attention, knn_adjacency
 from w3an_lite.recipe import Recipe
 
-from .checker import Exercise, Mistake, Verdict
-
-
-def _draw(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
+from .checker import Exercise, Mistake, Verdict, draw
 
 ORDER = Exercise(
     right=[4, 2, 6, 1, 7, 3, 5],
@@ -84,13 +79,13 @@ def _chain(
     return readout(features, beta, how)
 
 
-_ONE = (_draw(1, 5, 3), _draw(1, 5, seed=1).sigmoid(), _draw(3, 3, seed=2), _draw(3, 3, seed=3))
-_TWO = (_draw(2, 6, 4, seed=4), _draw(2, 6, seed=5).sigmoid(), _draw(4, 4, seed=6))
+_ONE = (draw(1, 5, 3), draw(1, 5, seed=1).sigmoid(), draw(3, 3, seed=2), draw(3, 3, seed=3))
+_TWO = (draw(2, 6, 4, seed=4), draw(2, 6, seed=5).sigmoid(), draw(4, 4, seed=6))
 
 VECTOR = Exercise(
     right=_vector,
     praise="graph, β on its diagonal, two convolutions, mean: from frames to one vector",
-    inputs=[_ONE, (*_TWO, _draw(4, 4, seed=7))],
+    inputs=[_ONE, (*_TWO, draw(4, 4, seed=7))],
     mistakes=(
         Mistake(
             lambda *given: _chain(*given, loops=False),
