@@ -385,3 +385,14 @@ def test_a_report_is_not_written_over_a_result(
     assert main(["report", "--results", str(results), "--out", str(result)]) == 2
     assert f"{result} is read by this command" in capsys.readouterr().err
     assert result.read_text() == "{}"
+
+
+def test_a_command_leaves_the_threads_as_they_were(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        out = str(tmp_path / "trunk.pt")
+        assert main(["pretrain", "--out", out, "--steps", "1", "--threads", "1"]) == 0
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

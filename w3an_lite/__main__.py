@@ -13,6 +13,7 @@ from .commands import COMMANDS
 from .data_commands import DATA_COMMANDS
 from .experiment_commands import EXPERIMENT_COMMANDS
 from .marks_command import MARKS_COMMANDS
+from .speed import cpu_threads
 from .train_command import TRAIN_COMMANDS
 
 
@@ -37,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(parser.parse_args(arguments))
     run: Callable[..., object] = known[options.pop("command")].run
     try:
-        run(**options)
+        with cpu_threads(torch.get_num_threads()):  # a command sets its own
+            run(**options)
     except KeyboardInterrupt as stopped:
         print(f"stopped: {stopped}" if str(stopped) else "stopped", file=sys.stderr)
         return 130
