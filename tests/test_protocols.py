@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 import torch
 
+from w3an_lite.data import ilids_vid, prid2011
 from w3an_lite.data.datasets import load_dataset
 from w3an_lite.data.layout import load_matrix
 from w3an_lite.data.layout_splits import layout_split
@@ -27,6 +30,7 @@ from w3an_lite.protocols import (
     protocol_splits,
     protocol_table,
 )
+from w3an_lite.train_plan import splits_of
 
 WITHOUT, WITH, OFFICIAL, HALVES = (
     "gallery-without-queries",
@@ -160,6 +164,29 @@ def test_two_cameras_have_ten_splits(layout: str, series: tuple[str, ...], tmp_p
         assert row.rank1_sd > 0
     text = format_protocols(list(rows.values()))
     assert text.count("±") == 4 * len(series)
+
+
+def cut_to_three(root: Path, layout: str) -> None:
+    """Leave three splits in the file of a drawn set."""
+    if layout == "ilids-vid":
+        path = root / ilids_vid.SPLITS
+        scipy.io.savemat(path, {"ls_set": load_matrix(path, "ls_set")[:3]})
+    else:
+        path = root / prid2011.SPLITS
+        path.write_text(json.dumps(json.loads(path.read_text())[:3]))
+
+
+@pytest.mark.parametrize("layout", ["ilids-vid", "prid2011"])
+def test_a_set_of_three_splits_has_three(layout: str, tmp_path: Path) -> None:
+    drawn = layout_split(layout, 6, 6, frames=1, size=(32, 16))
+    root = write_layout(drawn, layout, tmp_path / "set", progress=False)
+    cut_to_three(root, layout)
+    found = protocol_splits(layout, root, official=False)
+    assert [len(splits) for splits in found.values()] == [3, *[10] * (len(found) - 1)]
+    plan = splits_of(layout, root, None, None, None, {"unofficial": True, "labels": None})
+    assert list(plan) == ["split-0", "split-1", "split-2"]
+    with pytest.raises(DataError, match=r"--split 3: .* has the splits 0 to 2"):
+        splits_of(layout, root, None, 3, None, {"unofficial": True, "labels": None})
 
 
 def test_drawn_people_have_the_protocols_of_mars() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .data.datasets import load_dataset
+from .data.datasets import load_dataset, protocols_of
 from .data.output import all_tracklets
 from .data.prid2011 import PROTOCOLS as PRID2011_PROTOCOLS
 from .data.splits import random_half, without_mate
@@ -94,9 +94,15 @@ def protocol_splits(
             "ilids-vid": ("ilids-vid/split", "ilids-vid/random-half"),
             "prid2011": tuple(p.removesuffix("-0") for p in PRID2011_PROTOCOLS if p.endswith("-0")),
         }[name]
+        held = {key: options[key] for key in ("official", "splits") if key in options}
+        known = protocols_of(name, root, **held)
         found = {}
         for one in series:
-            splits = [load_dataset(name, root, f"{one}-{i}", **options) for i in range(HALVES)]
+            splits = [
+                load_dataset(name, root, protocol, **options)
+                for protocol in known
+                if protocol.rpartition("-")[0] == one
+            ]
             found[splits[0].name.removesuffix("-0")] = splits
         return found
     split = load_dataset(name, root, **options)

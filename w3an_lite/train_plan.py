@@ -13,7 +13,7 @@ import torch
 
 from .cores import usable_cores
 from .data.attribute_file import is_attribute_file, label_split
-from .data.datasets import PROTOCOLS, load_dataset
+from .data.datasets import load_dataset, protocols_of
 from .data.stored import with_frames_of
 from .data.tracklet import DataError, Split
 from .data_arguments import given_options
@@ -114,7 +114,8 @@ def splits_of(
         split = _load(dataset, root, name, store, given)
         return label_split(split, predicted, more=True) if predicted else split
 
-    known = PROTOCOLS.get(dataset, ())
+    held = {key: given[key] for key in ("official", "splits") if key in given}
+    known = protocols_of(dataset, root, **held)
     first = protocol or (known[0] if known and (root or not store) else None)
     numbered = re.fullmatch(r"(.+)-\d+", first or "")
     base = numbered[1] if numbered and protocol is None else first

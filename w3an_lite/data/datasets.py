@@ -22,6 +22,25 @@ PROTOCOLS: dict[str, tuple[str, ...]] = {
 """The protocols of each data set that has several; the first is the one taken if none is named."""
 
 
+def protocols_of(
+    name: str,
+    root: str | Path | None = None,
+    official: bool = True,
+    splits: str | Path | None = None,
+) -> tuple[str, ...]:
+    """The protocols of a data set: `PROTOCOLS`, less the numbered splits that an unofficial set in
+    `root` does not hold. splits: PRID2011's file of splits, if it lies elsewhere."""
+    known = PROTOCOLS.get(name, ())
+    if official or root is None or name not in ("ilids-vid", "prid2011"):
+        return known
+    if name == "ilids-vid":
+        count = ilids_vid.counts(Path(root))["splits"]
+    else:
+        count = prid2011.split_count(Path(splits or Path(root) / prid2011.SPLITS))
+    most = max(1, count)  # of none the reader says so
+    return tuple(p for p in known if "/split-" not in p or int(p.rpartition("-")[2]) < most)
+
+
 def load_dataset(
     name: str, root: str | Path | None = None, protocol: str | None = None, **options: Any
 ) -> Split:

@@ -139,6 +139,11 @@ def read_split(path: Path, number: int) -> tuple[set[int], set[int]]:
     return train, test
 
 
+def split_count(path: Path) -> int:
+    """How many splits the JSON file `path` holds."""
+    return len(_content(path))
+
+
 def _content(path: Path) -> list[Any]:
     """The splits in the JSON file `path`; none if it holds no list."""
     need(path, SPLITS_SOURCE, "one JSON list")
