@@ -27,7 +27,7 @@ from w3an_lite.data.attributes import NAMES
 from w3an_lite.data.pack import pack
 from w3an_lite.data.pack_index import headers_of, index_of, settings_of
 from w3an_lite.data.pack_part import growing
-from w3an_lite.data.store import open_store, read_together
+from w3an_lite.data.store import open_store
 from w3an_lite.data.tracklet import FileFrames, Split, Tracklet
 
 TRACKLETS, TRAIN, QUERIES, FRAMES = 20478, 8298, 1980, 1191003
@@ -114,10 +114,6 @@ def rate(read: Callable[[list[Tracklet], list[np.ndarray]], object], split: Spli
     return best
 
 
-def together(tracklets: list[Tracklet], indices: list[np.ndarray]) -> np.ndarray:
-    return read_together([t.frames for t in tracklets], indices)
-
-
 def one_by_one(tracklets: list[Tracklet], indices: list[np.ndarray]) -> np.ndarray:
     return np.stack([t.frames.read(i) for t, i in zip(tracklets, indices, strict=True)])
 
@@ -151,7 +147,10 @@ def main() -> None:
         print(f"read {SIZE[0]}x{SIZE[1]} JPEG files by PIL: {files:,.0f} frames/s")
         for form in ("decoded", "jpeg"):
             stored = open_store(folder / f"{form}1")
-            for label, read in (("one take a batch", together), ("a clip at a time", one_by_one)):
+            for label, read in (
+                ("one take a batch", read_together),
+                ("a clip at a time", one_by_one),
+            ):
                 speed = rate(read, stored)
                 print(
                     f"read the {form} store, {label}: {speed:,.0f} frames/s, "

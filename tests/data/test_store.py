@@ -163,12 +163,12 @@ def test_any_frames_of_any_tracklets(
     ]
     whole = [t.frames.read(range(len(t))) for t in chosen]
     frames = [t.frames for t in chosen]
-    got = read_together(frames, at)
+    got = read_together(chosen, at)
     if clip or form == "decoded":
         np.testing.assert_array_equal(got, np.stack([w[i] for w, i in zip(whole, at, strict=True)]))
     assert got.dtype == np.uint8
     assert got.flags["C_CONTIGUOUS"]
-    small = read_together(frames, at, (3, 2))
+    small = read_together(chosen, at, (3, 2))
     assert small.shape == (len(chosen), clip, 3, 3, 2)
     for b, (f, i) in enumerate(zip(frames, at, strict=True)):
         np.testing.assert_array_equal(small[b], f.read(i, (3, 2)))
@@ -192,19 +192,18 @@ def test_a_tracklet_never_shows_its_neighbours_frames(
 
 def test_mixed_frames_are_read_one_by_one(stores: dict[str, Split]) -> None:
     array = ArrayFrames(pixels(9, 3))
-    frames = [array, stores["decoded"].train[0].frames]
-    got = read_together(frames, [np.array([2]), np.array([0])])
+    mixed = [Tracklet(array, 1, 1), stores["decoded"].train[0]]
+    got = read_together(mixed, [np.array([2]), np.array([0])])
     np.testing.assert_array_equal(got[0], array.array[[2]])
     np.testing.assert_array_equal(got[1], pixels(0, 3)[[0]])
 
 
 def test_frames_of_two_stores(tmp_path: Path) -> None:
     others = [Tracklet(ArrayFrames(pixels(seed, 2)), 1, 1) for seed in (7, 8)]
-    frames = [
-        open_store(quiet(Split("s", [t]), tmp_path / str(i))).train[0].frames
-        for i, t in enumerate(others)
+    stored = [
+        open_store(quiet(Split("s", [t]), tmp_path / str(i))).train[0] for i, t in enumerate(others)
     ]
-    got = read_together(frames, [np.array([1])] * 2)
+    got = read_together(stored, [np.array([1])] * 2)
     np.testing.assert_array_equal(got[:, 0], [pixels(7, 2)[1], pixels(8, 2)[1]])
 
 
@@ -318,7 +317,7 @@ def test_odd_sizes(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="differ in size"):
         store.gather([0, 1], [[0], [0]])
     back = open_store(quiet(split, tmp_path / "sized", (4, 4)))
-    assert read_together([t.frames for t in back.train], [np.array([0])] * 2).shape[-2:] == (4, 4)
+    assert read_together(back.train, [np.array([0])] * 2).shape[-2:] == (4, 4)
 
 
 def test_truth_is_resized_to_the_nearest_pixel(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from .attributes import NAMES
-from .store import StoreFrames, read_together
+from .store import read_together
 from .tracklet import UNKNOWN, Clips, DataError, Size, Tracklet
 
 
@@ -64,7 +64,7 @@ def load_clips(
     unknown of a tracklet without labels.
     """
     if frames is None:
-        frames = torch.from_numpy(_read_frames(tracklets, indices, size))
+        frames = torch.from_numpy(read_together(tracklets, indices, size))
     unknown = np.full(vocabulary, UNKNOWN, np.float32)
     attributes = np.stack([unknown if t.attributes is None else t.attributes for t in tracklets])
     return Clips(
@@ -73,22 +73,6 @@ def load_clips(
         camera=torch.tensor([t.camera for t in tracklets]),
         attributes=torch.from_numpy(attributes),
     )
-
-
-def _read_frames(
-    tracklets: Sequence[Tracklet], indices: Sequence[NDArray[np.int64]], size: Size | None
-) -> NDArray[np.uint8]:
-    stores = {id(t.frames.store) for t in tracklets if isinstance(t.frames, StoreFrames)}
-    if len(stores) == 1 and all(isinstance(t.frames, StoreFrames) for t in tracklets):
-        return read_together([t.frames for t in tracklets], indices, size)  # in one go
-    read = [t.frames.read(i, size) for t, i in zip(tracklets, indices, strict=True)]
-    for tracklet, pixels in zip(tracklets, read, strict=True):
-        if pixels.shape[-2:] != read[0].shape[-2:]:
-            raise DataError(
-                f"{tracklet.name or tracklet} is {pixels.shape[-2:]} (H, W), the first tracklet "
-                f"{read[0].shape[-2:]}; give a size to resize them to (load_size of the recipe)"
-            )
-    return np.stack(read)
 
 
 class Plan(NamedTuple):

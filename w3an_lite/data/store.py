@@ -32,7 +32,6 @@ from w3an_lite.data.threads import on_threads
 from w3an_lite.data.tracklet import (
     UNREADABLE,
     DataError,
-    Frames,
     Size,
     Split,
     Tracklet,
@@ -132,16 +131,26 @@ class StoreFrames:
 
 
 def read_together(
-    frames: Sequence[Frames], indices: Sequence[NDArray[np.integer]], size: Size | None = None
+    tracklets: Sequence[Tracklet],
+    indices: Sequence[NDArray[np.integer]],
+    size: Size | None = None,
 ) -> NDArray[np.uint8]:
-    """Frames `indices[b]` `[T]` of each of `frames` as uint8 `[B, T, 3, H, W]`.
+    """Frames `indices[b]` `[T]` of each tracklet as uint8 `[B, T, 3, H, W]`.
 
-    Whatever the frames are; those that lie in one store are fetched in one go.
+    Those that lie in one store are fetched in one go. `DataError` names a tracklet whose frames
+    have another size than the first one's.
     """
-    stored = [f for f in frames if isinstance(f, StoreFrames)]
-    if stored and len(stored) == len(frames) and len({id(f.store) for f in stored}) == 1:
+    stored = [t.frames for t in tracklets if isinstance(t.frames, StoreFrames)]
+    if stored and len(stored) == len(tracklets) and len({id(f.store) for f in stored}) == 1:
         return stored[0].store.gather([f.row for f in stored], np.stack(indices), size)
-    return np.stack([f.read(i, size) for f, i in zip(frames, indices, strict=True)])
+    read = [t.frames.read(i, size) for t, i in zip(tracklets, indices, strict=True)]
+    for tracklet, pixels in zip(tracklets, read, strict=True):
+        if pixels.shape[-2:] != read[0].shape[-2:]:
+            raise DataError(
+                f"{tracklet.name or tracklet} is {pixels.shape[-2:]} (H, W), the first tracklet "
+                f"{read[0].shape[-2:]}; give a size to resize them to (load_size of the recipe)"
+            )
+    return np.stack(read)
 
 
 def open_store(path: str | Path, *, verify: bool = False) -> Split:
