@@ -27,7 +27,7 @@ from w3an_lite.data.attributes import NAMES
 from w3an_lite.data.pack import pack
 from w3an_lite.data.pack_index import headers_of, index_of, settings_of
 from w3an_lite.data.pack_part import growing
-from w3an_lite.data.store import open_store
+from w3an_lite.data.store import open_store, read_together
 from w3an_lite.data.tracklet import FileFrames, Split, Tracklet
 
 TRACKLETS, TRAIN, QUERIES, FRAMES = 20478, 8298, 1980, 1191003
