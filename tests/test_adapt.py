@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,3 +115,31 @@ def test_only_batch_norm_learns_and_there_must_be_some(tiny: Build, crowd: Crowd
     assert torch.equal(*means)
     with pytest.raises(ValueError, match="the backbone has no batch norm"):
         adapted(tiny(backbone=Dropping(False), weights=None, trunk=None), people)
+
+
+def test_statistics_of_before_are_forgotten(tiny: Any, crowd: Any) -> None:
+    fresh, used = tiny(), tiny()
+    used(torch.rand(4, 3, 3, 32, 16))  # has seen other pictures, and counted them
+    one, two = (adapted(m, crowd(20, each=2)).state_dict() for m in (fresh, used))
+    for name in one:
+        torch.testing.assert_close(one[name], two[name], msg=lambda m, n=name: n + m)
+
+
+def test_as_many_frames_of_each_and_evenly(
+    tiny: Any, crowd: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, read = ArrayFrames.read, []
+
+    def noted(self: Any, indices: Any, *size: Any) -> Any:
+        read.append((id(self), int(indices[0])))
+        return plain(self, indices, *size)
+
+    monkeypatch.setattr(ArrayFrames, "read", noted)
+    people = crowd(5, each=2, frames=[10, 40])
+    adapted(tiny(), people, frames=40)  # four of each, long or short
+    wanted = {10: (1, 3, 6, 8), 40: (5, 15, 25, 35)}
+    assert sorted(read) == sorted((id(t.frames), i) for t in people for i in wanted[len(t)])
+    read.clear()
+    many = crowd(40, each=2, frames=2)
+    adapted(tiny(), many, frames=40)  # one of every second
+    assert {key for key, _ in read} == {id(t.frames) for t in many[1::2]}

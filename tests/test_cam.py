@@ -132,3 +132,10 @@ def test_without_a_label_the_clip_decides_whose_map_it_is(cube: Tensor) -> None:
     identity_map, _ = class_maps(heads, cube, *given)
     own = heads.identity_map(cube, torch.zeros(B, T).long(), False)
     assert torch.equal(identity_map, own)
+
+
+def test_maps_of_evidence_by_hand() -> None:
+    maps = torch.tensor([[[-4.0, 0.0, 2.0, 1.0]], [[-1.0, 3.0, 3.0, 0.0]]])
+    assert scale_map(maps, True).tolist() == [[[0, 0, 1, 0.5]], [[0, 1, 1, 0]]]
+    assert fuse_attribute_maps(maps, None, True).tolist() == [[0, 0.5, 1, 0.25]]
+    assert fuse_attribute_maps(maps[:, :, 2:3], None, True).tolist() == [[1.0]]

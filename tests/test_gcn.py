@@ -148,3 +148,8 @@ def test_unknown_names() -> None:
         GCN(4, activation="gelu")
     with pytest.raises(ValueError, match="readout 'max' is not known; choose 'mean' or 'beta'"):
         readout(torch.ones(1, 2, 3), torch.ones(1, 2), "max")
+
+
+def test_weights_near_zero_still_differ() -> None:
+    nodes, beta = torch.tensor([[[4.0], [0.0]]]), torch.tensor([[3e-20, 1e-20]])
+    assert readout(nodes, beta, "beta").item() == pytest.approx(3)

@@ -110,3 +110,8 @@ def test_beta_lies_on_the_diagonal() -> None:
     weighted.sum().backward()
     assert beta.grad is not None
     assert beta.grad.tolist() == [[1, 1, 1, 1]]
+
+
+def test_of_many_frames_equally_far_too() -> None:
+    graph = knn_adjacency(torch.zeros(1, 64, 2), 1)[0]
+    assert graph.nonzero().tolist() == [[0, 1], [1, 0]]

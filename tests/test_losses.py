@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -12,8 +13,8 @@ from torch.nn import functional
 
 from w3an_lite.losses import Objective, attribute_loss, identity_loss, total, triplet_loss
 from w3an_lite.model import W3AN, W3ANOutput
-from w3an_lite.san import at_grid, attention_consistency
-from w3an_lite.tan import temporal_spread
+from w3an_lite.san import at_grid, attention_consistency, attention_to_map, avoid_foreign
+from w3an_lite.tan import covered_order, covered_share, temporal_spread
 
 
 def test_identity_loss_is_cross_entropy_frame_by_frame() -> None:
@@ -312,3 +313,64 @@ def test_no_map_draws_alpha_to_what_was_pasted_in(tiny: Callable[..., W3AN]) -> 
     )
     torch.testing.assert_close(masked, objective.terms(where, *labels)["map"][0])
     assert not torch.isclose(masked, plain)
+
+
+def test_a_clip_apart_from_nobody_is_no_anchor() -> None:
+    points = torch.tensor([[0.0, 0], [3, 0], [1, 0], [0, 4], [9, 9], [9, 8]])
+    person = torch.tensor([7, 7, 9, 9, 5, 5])
+    apart = person[:, None] != person
+    apart[4:] = apart[:, 4:] = False  # the third is seen with nobody: no anchor, and not counted
+    torch.testing.assert_close(
+        triplet_loss(points, person, apart=apart), triplet_loss(points[:4], person[:4])
+    )
+
+
+def test_the_tasks_weigh_as_asked(tiny: Any) -> None:
+    logits, few, identity = (
+        torch.randn(4, 3, 5),
+        torch.randn(4, 3, 5, 2),
+        torch.tensor([0, 0, 2, 2]),
+    )
+    has = torch.tensor([[1.0, 0, -1, 1, 0]] * 4)
+    found = Objective(identity_task=3, attribute_task=2, positive_weight=5).multi_task(
+        logits, few, identity, has
+    )
+    torch.testing.assert_close(
+        found, 3 * identity_loss(logits, identity) + 2 * attribute_loss(few, has, "sum", 5)
+    )
+
+
+def test_each_repair_is_its_own_function(tiny: Any) -> None:
+    out = tiny(attributes=5, clip_identity=True)(torch.rand(4, 3, 3, 32, 16))
+    identity, has = torch.tensor([0, 0, 2, 2]), torch.ones(4, 5)
+    covered, foreign = torch.zeros(2, 4, 3, 32, 16, dtype=torch.bool)
+    covered[:, 1, :16] = foreign[:, 1, :16] = foreign[:, :, :, :8] = True
+    asked = Objective(
+        map_weight=2, map_power=3, order_weight=3, order_margin=0.7, avoid_weight=4, clip_weight=5
+    )
+    terms = asked.terms(out, identity, has, covered, foreign)
+    target = (out.identity_map + out.attribute_map) ** 3 * (1 - at_grid(foreign, out.alpha))
+    for name, raw, weight in (
+        ("map", attention_to_map(out.alpha, target), 2),
+        ("order", covered_order(out.beta, covered_share(covered), 0.7), 3),
+        ("avoid", avoid_foreign(out.alpha, foreign), 4),
+        ("clip", identity_loss(out.clip_logits, identity), 5),
+    ):
+        torch.testing.assert_close(terms[name][0], raw)
+        assert terms[name][1] == weight
+
+
+def test_the_order_is_that_of_all_processes(tiny: Any) -> None:
+    out = tiny(attributes=5)(torch.rand(4, 3, 3, 32, 16))
+    given = (out, torch.tensor([0, 0, 2, 2]), torch.ones(4, 5), torch.rand(4, 3, 32, 16) < 0.3)
+    asked = Objective(order_weight=1)
+    alone = asked.terms(*given)["order"][0]
+    twice = asked.terms(*given, gather=lambda own: torch.cat([own, own]))["order"][0]
+    torch.testing.assert_close(alone, twice)
+
+
+def test_eq_8_reaches_alpha_prime_if_asked(tiny: Any) -> None:
+    model = tiny(attributes=5, guide_gradient=True)
+    out = model(torch.rand(4, 3, 3, 32, 16), guide=True)
+    san = Objective().terms(out, torch.tensor([0, 0, 2, 2]), torch.ones(4, 5))["san"][0]
+    assert torch.autograd.grad(san, out.alpha_prime)[0].abs().max() > 0

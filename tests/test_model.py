@@ -14,7 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from w3an_lite.backbone import NarrowTrunk, frozen_statistics
+from w3an_lite.cam import fuse_attribute_maps, scale_map
 from w3an_lite.frames import cut_clips, fit, normalise
+from w3an_lite.gcn import propagation
+from w3an_lite.knn_graph import knn_adjacency
 from w3an_lite.losses import Objective, total
 from w3an_lite.model import W3AN, W3ANOutput
 from w3an_lite.presets import PRESETS, SMALL
@@ -438,3 +441,70 @@ def test_embed_takes_what_a_tracklet_reads(tiny: Build, crowd: Callable[..., Any
     for wrong in (pixels.astype(np.float32), normalise(torch.from_numpy(pixels))):
         with pytest.raises(ValueError, match=r"frames run from .* to .*; give uint8, or float in"):
             model.embed(wrong)
+
+
+def test_every_form_of_map_by_its_parts(tiny: Any) -> None:
+    clips, labels = torch.rand(2, 3, 3, 32, 16), torch.tensor([1, 3])
+    has = torch.tensor([[1.0, 0, 1, 1, 0]] * 2)
+    present = has[:, None].expand(2, 3, 5)
+    for form, maps_of in (("raw", "all"), ("raw", "present"), ("evidence", "present")):
+        model = tiny(attributes=5, map_form=form, maps_of=maps_of).eval()
+        with torch.no_grad():
+            out = model(clips, labels, has)
+            one = model.heads.identity_map(
+                out.cube, labels[:, None].expand(2, 3), form == "evidence"
+            )
+            some = model.heads.attribute_maps(out.cube, present)
+        chosen = present if maps_of == "present" else torch.ones_like(present)
+        many = (some * chosen[..., None, None]).sum(2)
+        if form == "evidence":
+            one, many = scale_map(one, True), fuse_attribute_maps(some, chosen, True)
+        torch.testing.assert_close(out.identity_map, one)
+        torch.testing.assert_close(out.attribute_map, many)
+
+
+def test_a_soft_label_chooses_the_nearer_class(tiny: Any) -> None:
+    model, clips = tiny(attributes=5).eval(), torch.rand(2, 3, 3, 32, 16)
+    maps = [
+        model(clips, attributes=torch.full((2, 5), p)).attribute_map for p in (0.0, 0.3, 0.7, 1.0)
+    ]
+    assert torch.equal(maps[0], maps[1])
+    assert torch.equal(maps[2], maps[3])
+
+
+def test_a_gradient_through_alpha_prime_needs_one(tiny: Any) -> None:
+    with torch.no_grad():
+        out = tiny(guide_gradient=True)(torch.rand(2, 3, 3, 32, 16), guide=True)
+    assert not out.alpha_prime.requires_grad
+
+
+def test_the_neck_has_no_shift(tiny: Any) -> None:
+    model = tiny(clip_identity=True)
+    assert not model.neck.bias.requires_grad
+    assert model.clip_head.bias is None
+
+
+def test_embed_takes_more_clips_than_a_batch(tiny: Any) -> None:
+    model = tiny().eval()
+    frames = torch.randint(0, 256, (34 * 3, 3, 32, 16), dtype=torch.uint8)
+    with torch.no_grad():
+        each = model(frames[cut_clips(len(frames), 3)]).embedding
+    torch.testing.assert_close(model.embed(frames), each.mean(0), atol=1e-5, rtol=1e-4)
+
+
+def test_changes_override_a_preset() -> None:
+    small = {"backbone": "narrow", "size": (32, 16)}
+    assert W3AN.preset("repaired", 4, **small, degree="adjacency").config["degree"] == "adjacency"
+
+
+@pytest.mark.parametrize("degree", ["adjacency", "weighted"])
+def test_the_graph_is_that_of_its_rooms(tiny: Any, degree: str) -> None:
+    model = tiny(clip_length=8, neighbours=3, degree=degree).eval()
+    with torch.no_grad():
+        out = model(torch.rand(2, 8, 3, 32, 16))
+        near = knn_adjacency(out.frame_features, 3)
+        spread = propagation(near, near + torch.diag_embed(out.beta), degree)
+        nodes = model.gcn(out.frame_features, spread)
+    assert torch.equal(out.neighbours, near)
+    torch.testing.assert_close(out.nodes, nodes)
+    torch.testing.assert_close(out.embedding, nodes.mean(1))

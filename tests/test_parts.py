@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torchvision.models import ResNet18_Weights, resnet18
 
 from w3an_lite.gcn import readout
 from w3an_lite.guidance import NOISE, random_maps
@@ -280,3 +281,9 @@ def test_the_share_that_is_kept_is_not_rounded_wrong(share: float, frames: int, 
         2
     ]
     assert int(nodes[0, :, 0].count_nonzero()) == kept
+
+
+def test_weights_of_imagenet_reach_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = resnet18(weights=None)
+    monkeypatch.setattr(ResNet18_Weights, "get_state_dict", lambda *_, **__: net.state_dict())
+    assert torch.equal(W3AN(4, weights="imagenet").backbone.stem[0].weight, net.conv1.weight)

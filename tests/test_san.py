@@ -171,3 +171,9 @@ def test_avoid_foreign() -> None:
     covered[..., :2, 4:] = False  # the right position is half covered
     assert avoid_foreign(alpha, covered).item() == pytest.approx(-torch.tensor(0.625).log().item())
     assert avoid_foreign(alpha, torch.ones_like(covered)).isfinite()
+
+
+def test_an_alpha_of_0_costs_a_finite_amount() -> None:
+    alpha = torch.zeros(1, 1, 1, 1, 2)
+    alpha[..., 0] = 1
+    assert attention_to_map(alpha, torch.ones(1, 1, 1, 2)).isfinite()

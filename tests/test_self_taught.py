@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
+from w3an_lite import self_taught as module
 from w3an_lite.adapt import adapted
 from w3an_lite.data.mot import MotFrames
 from w3an_lite.data.tracklet import DataError, Tracklet
 from w3an_lite.inference import embed_tracklets, frame_beta
 from w3an_lite.model import W3AN
-from w3an_lite.self_taught import known_apart, self_taught, strangeness
+from w3an_lite.self_taught import _loss, known_apart, self_taught, strangeness
 
 Build = Callable[..., W3AN]
 Crowd = Callable[..., list[Tracklet]]
@@ -171,3 +174,38 @@ def test_a_track_that_was_lost_is_nowhere_in_between(film: list[Tracklet]) -> No
     lost, between, beside = track([1, 2, 3, 9, 10, 11]), track([5, 6, 7]), track([7, 8, 9])
     found = known_apart([lost, between, beside])
     assert found.tolist() == [[False, False, True], [False, False, True], [True, True, False]]
+
+
+def _six(crowd: Any) -> list:
+    out = []
+    for t in crowd(6, each=1, frames=12):
+        px = t.frames.read(range(12))
+        out.append(replace(t, frames=MotFrames(px, np.arange(1, 13), np.ones((12, 4)))))
+    return out
+
+
+def test_a_step_takes_as_many_people_as_asked(
+    tiny: Any, crowd: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, plain = [], module._loss
+
+    def look(embedding: Tensor, own: Any, *rest: Any) -> Tensor:
+        seen.append(own)
+        return plain(embedding, own, *rest)
+
+    monkeypatch.setattr(module, "_loss", look)
+    module.self_taught(tiny("repaired").eval(), _six(crowd), steps=4, people=3, each=2)
+    assert all(sorted(np.unique(own, return_counts=True)[1]) == [2, 2, 2] for own in seen)
+
+
+def test_a_model_in_training_is_taught_with_resting_norms(tiny: Any, crowd: Any) -> None:
+    model = tiny("repaired").train()
+    taught = self_taught(model, _six(crowd), steps=2)
+    assert not taught.training
+    for name, value in model.state_dict().items():
+        assert "running" not in name or torch.equal(taught.state_dict()[name], value)
+
+
+def test_pairs_never_seen_together_teach_nothing() -> None:
+    own, apart = np.array([0, 0, 1, 1]), np.zeros((2, 2), bool)
+    assert _loss(torch.randn(4, 3), own, apart, 9.0).item() == 0

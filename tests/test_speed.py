@@ -24,7 +24,7 @@ from w3an_lite.reading import Batch
 from w3an_lite.recipe import Recipe
 from w3an_lite.run import Run
 from w3an_lite.runlog import RunLog
-from w3an_lite.speed import Speed
+from w3an_lite.speed import Speed, cpu_threads
 from w3an_lite.training import train
 
 Crowd = Callable[..., list[Tracklet]]
@@ -296,3 +296,10 @@ def test_a_gpu_learns_what_the_cpu_learns(tiny: Build, crowd: Crowd, hold: bool)
     )  # fmt: skip
     for a, b in zip(rows, again, strict=True):
         assert b == pytest.approx(a, rel=1e-2, abs=1e-4)
+
+
+def test_threads_come_back_after_an_error() -> None:
+    before = torch.get_num_threads()
+    with pytest.raises(KeyError), cpu_threads(before + 1):
+        raise KeyError
+    assert torch.get_num_threads() == before

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from w3an_lite.backbone import NarrowTrunk
+from w3an_lite.data.augment import Augment
 from w3an_lite.data.sampling import Batches
 from w3an_lite.data.tracklet import DataError, Tracklet
 from w3an_lite.files import load_plain, read_rows, save_plain
@@ -739,3 +740,47 @@ def test_a_step_hands_over_labels_and_foreign_pixels(tiny: Build, crowd: Crowd) 
         covered, foreign = rest[2], rest[3]
         assert not covered.any()
         assert foreign.flatten(2).any(-1).all()
+
+
+def test_the_optimiser_gets_what_was_asked(tiny: Any) -> None:
+    own = {"lr": 0.3, "momentum": 0.7, "weight_decay": 0.04}
+    for name, kind in (("sgd", torch.optim.SGD), ("adamw", torch.optim.AdamW)):
+        found = Recipe(optimiser=name, **own).optimise(tiny())
+        assert type(found) is kind
+        (group,) = found.param_groups
+        for key in own.keys() & group.keys():
+            assert group[key] == own[key]
+
+
+def test_the_best_is_that_of_the_best_map(tiny: Any, crowd: Any, tmp_path: Any) -> None:
+    recipe = Recipe(epochs=2, batch=8, people=4, lr=0.01, load_size=None, crop=None)
+    scores = iter([(0.2, 0.9), (0.4, 0.1)])  # mAP rises, rank 1 falls
+
+    def judge(_: Any) -> dict[str, Any]:
+        return {"protocol": "p", **dict(zip(("mAP", "rank1"), next(scores), strict=True))}
+
+    model = tiny(identities=8)
+    train(model, crowd(8), None, recipe, tmp_path, progress=False, judge=judge, evaluate_every=1)
+    best = type(model).from_pretrained(tmp_path / "best.pt").state_dict()
+    assert all(torch.equal(v, best[k]) for k, v in model.state_dict().items())
+
+
+def test_augmentation_is_as_asked() -> None:
+    own = {
+        "crop": (8, 4),
+        "pad": 2,
+        "flip": 0.1,
+        "colour": 0.2,
+        "erase": 0.3,
+        "paste": 0.4,
+        "surround": 0.5,
+    }
+    assert Recipe(**own, per_frame=True).augment == Augment(**own, per_frame=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["colour", "erase", "surround", "momentum", "weight_decay", "pad", "guide_after"]
+)
+def test_nothing_below_0(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is -1"):
+        Recipe(**{name: -1})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -214,3 +215,28 @@ def test_what_cannot_be_transferred() -> None:
 def test_recipes_that_make_no_sense(change: dict) -> None:
     with pytest.raises(ValueError, match="mmd_weight is" if "mmd_weight" in change else "steps"):
         TransferRecipe(**change)
+
+
+def test_a_scale_of_the_kernel_is_squared() -> None:
+    a, b = torch.randn(4, 3), torch.randn(5, 3)
+    both = torch.cat([a, b])
+    square = torch.cdist(both, both).square()
+    sigma = square[~torch.eye(9, dtype=torch.bool)].median()
+    k = torch.exp(-square / (2 * 0.5**2 * sigma))
+    expected = k[:4, :4].mean() + k[4:, 4:].mean() - 2 * k[:4, 4:].mean()
+    torch.testing.assert_close(mmd(a, b, (0.5,)), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_features_are_means_over_places() -> None:
+    network, frames = AttributeNetwork(NarrowTrunk(2)).eval(), torch.rand(2, 3, 32, 16)
+    features, logits = network(frames)
+    torch.testing.assert_close(features, network.trunk(frames).mean((2, 3)))
+    torch.testing.assert_close(logits, network.head(features))
+
+
+def test_predicting_rests_the_norms_and_gives_chances(crowd: Any) -> None:
+    network, people = AttributeNetwork(NarrowTrunk(2)).train(), crowd(2)
+    found = predict(network, people, (32, 16), progress=False)
+    assert network.training
+    assert ((found > 0) & (found < 1)).all()
+    np.testing.assert_array_equal(predict(network.eval(), people, (32, 16), progress=False), found)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from w3an_lite.data.augment import Augment, exchange_surroundings, paste, random_boxes
+from w3an_lite.data.augment import Augment, exchange_surroundings, paste, random_boxes, recolour
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -209,3 +209,31 @@ def test_so_many_frames_get_other_surroundings(share: float) -> None:
     frames = torch.randint(0, 256, (100, 6, 3, 16, 8), dtype=torch.uint8)
     _, foreign = exchange_surroundings(frames, share, seeded(2))
     assert foreign.flatten(2).any(-1).float().mean() == pytest.approx(share, abs=0.06)
+
+
+def test_colour_casts_darkens_and_ends_at_white() -> None:
+    frames = torch.full((200, 1, 3, 1, 1), 240, dtype=torch.uint8)
+    out = recolour(frames, 0.2, torch.Generator().manual_seed(0))[:, 0, :, 0, 0].int()
+    assert out.min() >= 192  # what is too bright is white, not dark
+    assert out.min() < 200
+    assert (out == 255).any()
+    assert (out[:, 0] != out[:, 1]).any()  # a cast, not light alone
+
+
+def test_pasting_comes_last() -> None:
+    frames = torch.randint(0, 256, (3, 4, 3, 32, 16), dtype=torch.uint8)
+    got = Augment(paste=1, surround=1)(frames, torch.Generator().manual_seed(1))
+    generator = torch.Generator().manual_seed(1)
+    around, _ = exchange_surroundings(frames, 1, generator)
+    over, covered = paste(around, 1, generator)
+    assert torch.equal(got.frames, over)
+    assert torch.equal(got.covered, covered)
+
+
+def test_every_window_comes_plain_and_mirrored() -> None:
+    places = torch.arange(9, dtype=torch.uint8).expand(4000, 1, 3, 4, 9)
+    frames = Augment(crop=(4, 7), pad=1, flip=0.5)(places, torch.Generator().manual_seed(0)).frames
+    ends = frames[:, 0, 0, 0, [0, -1]].tolist()
+    windows = {(0, 5), (0, 6), (1, 7), (2, 8), (3, 8)}  # the edge is repeated
+    assert {(a, b) for a, b in ends if a < b} == windows  # plain and mirrored alike
+    assert {(b, a) for a, b in ends if a > b} == windows

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from w3an_lite.data.off_centre import MovedFrames, moved, off_centre
+from w3an_lite.data.off_centre import MovedFrames, _moved_tracklet, moved, off_centre
 from w3an_lite.data.synthetic import synthped
-from w3an_lite.data.tracklet import ArrayFrames, DataError, Split, Tracklet
+from w3an_lite.data.tracklet import ArrayFrames, DataError, Split, Tracklet, Truth
 
 Crowd = Callable[..., list[Tracklet]]
 
@@ -79,3 +80,26 @@ def test_tracklets_without_truth_move_too(crowd: Crowd) -> None:
     assert out.name == "s, off centre"
     with pytest.raises(DataError, match=r"most is \(0\.5, 0\); give shares of height and width"):
         off_centre(split, (0.5, 0))
+
+
+def test_moves_go_both_ways_and_follow_the_seed(crowd: Any) -> None:
+    people = crowd(10, truth=True)
+    split = Split("s", query=people[:3], gallery=people)
+    out = off_centre(split, (0.2, 0.2), 1)
+    moves = np.array([(t.frames.down, t.frames.right) for t in out.gallery])
+    assert (moves.min(0) < -0.05).all()
+    assert (moves.max(0) > 0.05).all()
+    other = off_centre(split, (0.2, 0.2), 2)
+    assert other.gallery[0].frames.down != out.gallery[0].frames.down
+    assert [t.name for t in out.query] == [t.name for t in split.query]
+
+
+def test_a_mask_at_the_edge_is_not_smeared() -> None:
+    mask = np.zeros((2, 8, 4), bool)
+    mask[0, :, 0] = True  # touches the edge; nobody in the second frame
+    truth = Truth(np.array([1, 0], np.float32), mask, mask.astype(np.uint8))
+    t = Tracklet(ArrayFrames(np.zeros((2, 3, 8, 4), np.uint8)), 1, 1, truth=truth)
+    out = _moved_tracklet(t, 0.0, 0.25).truth
+    assert out.mask[0].any(0).tolist() == [False, True, False, False]
+    assert out.parts[0].any(0).tolist() == [False, True, False, False]
+    assert out.visibility.tolist() == [1, 0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -205,3 +206,10 @@ def test_no_step_beyond_the_last(crowd: Crowd) -> None:
 def test_a_tracklet_gives_other_frames_in_another_epoch(crowd: Crowd) -> None:
     batches = Batches(crowd(1, each=1, frames=30), batch=1, people=1, clip_length=3)
     assert not equal(batches.at(0)[0][0], batches.at(1)[0][0])
+
+
+def test_steps_draw_other_frames(crowd: Any) -> None:
+    batches = Batches(crowd(6, each=1, frames=40), batch=2, people=2, clip_length=3)
+    plans = [batches.plan(step).indices for step in range(3)]
+    assert not np.array_equal(plans[0], plans[1])
+    assert not np.array_equal(plans[1], plans[2])
