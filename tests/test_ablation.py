@@ -92,3 +92,10 @@ def test_only_what_changes_something_is_a_departure() -> None:
     assert departures("repaired", {"recipe": {"surround": 0.0}}, SMALL) == {
         "recipe": {"surround": 0.0}
     }
+
+
+def test_a_base_stands_above_the_preset() -> None:
+    (argument, own), *_ = PRESETS["repaired"]["model"].items()
+    same = {"model": {argument: own}}
+    assert departures("repaired", same, {}) == {}
+    assert departures("repaired", same, {"model": {argument: "other"}}) == same

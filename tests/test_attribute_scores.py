@@ -63,3 +63,13 @@ def test_order_does_not_matter_and_ties_share_a_precision(rows: list, data: st.D
 def test_what_cannot_be_scored(p: np.ndarray, truth: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         attribute_scores(p, truth)
+
+
+def test_said_to_be_there_from_the_threshold_on() -> None:
+    scores = attribute_scores(np.array([[0.5], [0.4]]), np.array([[1], [0]]))
+    assert scores.mean_balanced_accuracy == 1
+
+
+def test_any_negative_label_is_unknown() -> None:
+    p = np.array([[0.9], [0.1], [0.95]])
+    assert attribute_scores(p, np.array([[1], [0], [-0.5]])).mean_ap == 1

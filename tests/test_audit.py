@@ -292,3 +292,29 @@ def test_ranks_are_exact_for_long_tracklets() -> None:
     beta = torch.cat([torch.linspace(0.6, 1, 10_000), torch.linspace(0, 0.4, 10_000)])
     seen = torch.cat([torch.ones(10_000), torch.zeros(10_000)])
     assert auc_clear_covered([beta], [seen]).auc == 1
+
+
+def test_a_part_of_a_quarter_cell_counts_and_an_unsure_label_does_not() -> None:
+    maps, parts = np.zeros((1, len(NAMES), 2, 2)), np.zeros((1, 4, 4), np.uint8)
+    parts[0, 0, 0] = PARTS.index("shoes")  # a quarter of the upper left cell
+    maps[0, :, 0, 0] = 1
+    kinds = np.zeros((1, len(NAMES)))
+    kinds[0, INDEX["shoes-Black"]] = 1
+    kinds[0, INDEX["shoes-White"]] = 0.5
+    assert pointing_parts(maps, parts, kinds)["shoes"] == (1.0, 0.25, 1, 0)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinite_beta_is_named(value: float) -> None:
+    with pytest.raises(ValueError, match=r"beta\[0\] is -?inf at \[1\]"):
+        spearman_within([[0.1, value, 0.3]], [[0.1, 0.2, 0.3]])
+
+
+def test_one_negative_value_is_enough() -> None:
+    with pytest.raises(ValueError, match="down to -1"):
+        mass_inside(np.array([[[2.0, -1.0], [0.0, 0.0]]]), np.ones((1, 4, 4), bool))
+
+
+def test_clear_begins_at_95_hundredths() -> None:
+    found = auc_clear_covered(np.array([[0.9, 0.95, 0.1]]), np.array([[0.95, 0.94, 0.69]]))
+    assert (found.auc, found.pairs) == (1.0, 1)

@@ -176,3 +176,33 @@ def test_one_row_of_one_seed_does_not_save_a_claim_that_another_ends() -> None:
     assert verdict({"a": [0.05], "b": [-0.02, -0.03, -0.02, -0.03]}) == DOES_NOT
     assert verdict({"a": [0.05], "b": [0.02, 0.03, 0.02, 0.03]}) == CANNOT_TELL
     assert verdict({}) == CANNOT_TELL
+
+
+def test_the_weakest_is_that_of_the_lowest_end() -> None:
+    rows = {"W3AN": [0.5, 0.5, 0.5], "AP-W3AN": [0.49, 0.49, 0.49], "AL-W3AN": [0.1, 0.4, 0.7]}
+    found = {f.says: f for f in audit_claims({"table5": study(rows)})}
+    assert found["guided attention beats what finds its regions alone"].weakest == "against AL-W3AN"
+
+
+def test_a_claim_lacking_a_rival_is_not_spoken_to() -> None:
+    rows = {"W3AN": [0.5, 0.51], "AP-W3AN": [0.4, 0.41]}
+    assert audit_claims({"table5": study(rows)}) == []
+
+
+def test_what_each_claim_compares() -> None:
+    names = ["W3AN", "place-alone", "AP-W3AN", "AL-W3AN", *(f"layers{n}" for n in range(1, 6))]
+    content = study(
+        {name: [0.1 * k] for k, name in enumerate(names)},
+        alpha_inside=0.9, map_pointing=0.8, map_chance=0.5, pointing_chance=0.25,
+    )  # fmt: skip
+    found = {(c.says, c.study): c.differences(content, "paper") for c in CLAIMS}
+    assert found["the maps of attributes lie where the attribute is", "table5"] == {
+        "map_pointing": [pytest.approx(0.3)]
+    }
+    assert found["guided attention beats what finds its regions alone", "table5"].keys() == {
+        "against AP-W3AN", "against AL-W3AN"
+    }  # fmt: skip
+    off = "off centre, spatial attention finds the person where one that cannot look does not"
+    assert found[off, "looking"] == {"against place-alone": [0.0]}  # of α, not of mAP
+    layers = found["two layers are the best of 1 to 5", "graph"]
+    assert layers.keys() == {f"against layers{n}" for n in (1, 3, 4, 5)}

@@ -45,3 +45,14 @@ def test_short_vectors_have_directions_too() -> None:
     short, long = torch.tensor([[1e-16, 2e-16], [0.0, 0.0]]), torch.tensor([[1.0, 2.0]])
     torch.testing.assert_close(distances(short, long, "cosine"), torch.tensor([[0.0], [1.0]]))
     torch.testing.assert_close(distances(long, short, "cosine"), torch.tensor([[0.0, 1.0]]))
+
+
+def test_reversed_rows_and_mixed_types_are_taken() -> None:
+    rows = np.random.default_rng(0).standard_normal((6, 4))
+    np.testing.assert_array_equal(distances(rows[::-1], rows), distances(rows[::-1].copy(), rows))
+    assert distances(rows.astype(np.float32), rows).dtype == torch.float64
+
+
+def test_cosine_distances_are_not_negative() -> None:
+    rows = np.random.default_rng(0).standard_normal((50, 64)).astype(np.float32)
+    assert distances(rows, rows, "cosine").min() >= 0

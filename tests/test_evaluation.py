@@ -335,3 +335,45 @@ def test_mars_index_leaves_140_queries_without_a_mate() -> None:
     assert len(without) - (people[without] == -1).sum() == 9330
     assert search(without).skipped == 140
     assert search(everyone).skipped < 140
+
+
+def test_a_short_curve_counts_nothing_beyond_its_end() -> None:
+    distance, *labels = draw(2, queries=30, items=90)
+    cmc, *_ = by_definition(distance, *labels, max_rank=3)
+    ours = evaluate_distances(distance, *labels, max_rank=3)
+    assert cmc[-1] < 1
+    np.testing.assert_allclose(ours.cmc, cmc, atol=1e-12)
+
+
+def test_a_summary_counts_every_query_and_gives_ranks_up_to_the_last() -> None:
+    ranking = evaluate_distances(
+        np.array([[0.1, 0.2]] * 3), [1, 2, 9], [0, 0, 0], [1, 2], [1, 1], max_rank=10
+    )
+    summary = ranking.summary()
+    assert (summary["queries"], summary["skipped"]) == (3, 1)
+    assert [k for k in summary if k.startswith("rank")] == ["rank1", "rank5", "rank10"]
+    with pytest.raises(ValueError, match="rank 0"):
+        ranking.rank(0)
+
+
+def test_repeats_of_other_rules_or_lengths() -> None:
+    rankings = [evaluate_distances(*draw(seed), protocol="half") for seed in range(2)]
+    free = evaluate_distances(*draw(0), protocol="half", camera_rule=False)
+    with pytest.raises(ValueError, match="different rules"):
+        repeat_summary([*rankings, free])
+    short = evaluate_distances(*draw(3), protocol="half", max_rank=5)
+    ranks = [k for k in repeat_summary([*rankings, short]) if k.startswith("rank")]
+    assert ranks == ["rank1", "rank5"]
+
+
+@pytest.mark.parametrize("far", [np.inf, -np.inf])
+def test_an_infinite_distance_is_named(far: float) -> None:
+    distance, *labels = draw(0)
+    distance[3, 5] = far
+    with pytest.raises(ValueError, match=f"query 3 and gallery item 5 are {far} apart"):
+        evaluate_distances(distance, *labels)
+
+
+def test_large_whole_numbers_keep_their_order() -> None:
+    distance = np.array([[2**24 + 1, 2**24]])
+    assert evaluate_distances(distance, [1], [0], [2, 1], [1, 1]).first_rank.tolist() == [1]

@@ -17,6 +17,7 @@ from w3an_lite.frames import (
     cut_clips,
     fit,
     normalise,
+    one_tracklet,
 )
 
 Cut = Callable[[int, int], torch.Tensor]
@@ -97,3 +98,9 @@ def test_whole_numbers_of_another_kind_are_refused(kind: torch.dtype) -> None:
             take(frames)
     double = torch.rand(1, 3, 4, 4, dtype=torch.float64)
     assert normalise(double).dtype == fit(double, (2, 2)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("frames", [torch.zeros(0, 3, 4, 4), torch.full((1, 3, 4, 4), 2.0)])
+def test_frames_that_are_none_or_too_bright(frames: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match=r"give one tracklet|run from 2 to 2"):
+        one_tracklet(frames)

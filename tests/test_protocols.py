@@ -244,3 +244,36 @@ def test_tracklets_that_share_a_name_are_not_taken_for_one_another(name: str) ->
     one = {"p": [Split("p", query=gallery[::2], gallery=gallery)]}
     with pytest.raises(DataError, match="features are kept by name, so name each once"):
         all_of(one)
+
+
+def test_where_every_tracklet_asks() -> None:
+    split = synthped(1, 2, frames=1, size=(32, 16))
+    everybody = Split("all", query=split.gallery, gallery=split.gallery)
+    protocols = mars_protocols(everybody, halves=0)
+    assert list(protocols) == ["all/gallery-with-queries", "all/official"]
+    assert mars_protocols(everybody, halves=0).keys() == protocols.keys()
+
+
+def test_counts_are_of_the_first_split() -> None:
+    split = synthped(1, 4, frames=1, size=(32, 16))
+    (junk,) = synthped(1, 1, frames=1, size=(32, 16), seed=1).gallery[:1]
+    from dataclasses import replace
+
+    one = Split("a", query=split.query, gallery=split.gallery)
+    junk = replace(junk, identity=-1, name="junk")
+    two = Split(
+        "b",
+        query=split.query[:2],
+        gallery=[*split.query[:2], split.gallery[-1], junk]
+        + [t for t in split.gallery if t.identity == split.query[0].identity],
+    )
+    both = {"p": [one, two]}
+    features = torch.arange(float(len(all_of(both))))[:, None]
+    row = protocol_table(features, all_of(both), both)[0]
+    assert row[3:7] == (len(one.query), 0, len(one.gallery), 0)
+
+
+def test_spreads_stand_beside_their_means() -> None:
+    row = ProtocolRow("p", "step", 2, 1, 0, 1, 0, 0.5, 0.6, 0.7, 0.01, 0.02)
+    assert "50.0 ± 1.0" in format_protocols([row])
+    assert "70.0 ± 2.0" in format_protocols([row])

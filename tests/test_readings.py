@@ -10,6 +10,7 @@ from w3an_lite.losses import Objective
 from w3an_lite.model import W3AN
 from w3an_lite.presets import PRESETS, STUDY, Changes
 from w3an_lite.readings import GUIDED, READINGS, readings
+from w3an_lite.recipe import Recipe
 
 ALL = {**READINGS, **GUIDED}
 
@@ -53,3 +54,18 @@ def test_mean_pooling_has_no_graph_to_read_another_way() -> None:
             model = W3AN.preset("mean_pool", 3, backbone="narrow", **{**size, **made}).eval()
             found.append(model(clips).embedding)
         assert torch.equal(*found)
+
+
+def test_sgd_at_002_is_the_papers_recipe() -> None:
+    said = READINGS["SGD at 0.02"]["recipe"]
+    assert {k: getattr(Recipe(), k) for k in said if k != "warmup"} == {
+        k: v for k, v in said.items() if k != "warmup"
+    }
+
+
+def test_readings_without_say_so() -> None:
+    still = READINGS["frames as they are"]["recipe"]
+    assert (still["pad"], still["flip"]) == (0, 0)
+    for lacking, word in (("momentum", "momentum"), ("weight_decay", "decay")):
+        recipe = Recipe(**READINGS[f"SGD at 0.02 without {word}"]["recipe"])
+        assert (getattr(recipe, lacking), recipe.lr) == (0, 0.02)

@@ -169,3 +169,32 @@ def test_settings_that_say_nothing_of_the_people_stand_apart(tmp_path: Path) -> 
         (tmp_path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
     page = write_report([tmp_path / "a.json", tmp_path / "b.json"], tmp_path / "R.md")[0]
     assert "# 2. ? drawn people to learn from, ? to find, 30 epochs" in page.read_text("utf-8")
+
+
+def test_studies_stand_in_their_order_and_epochs_count_wherever_they_are_said(
+    tmp_path: Path,
+) -> None:
+    import json
+
+    from test_report import result
+
+    from w3an_lite.report import gather
+
+    for name, study_name, setting in (
+        ("a", "graph", {"epochs": 8, "base": {"recipe": {"epochs": 30}}}),
+        ("b", "table5", {"epochs": None, "base": {"recipe": {"epochs": 8}}}),
+    ):
+        content = {**result(study_name, 1), "setting": setting}
+        (tmp_path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    groups = gather([tmp_path / "a.json", tmp_path / "b.json"])
+    assert [list(group) for group in groups] == [["table5", "graph"]]
+
+
+def test_curves_of_unlike_length_are_drawn_as_far_as_all_go() -> None:
+    from test_report import as_read, result
+
+    from w3an_lite.report import pictures
+
+    content = as_read(result("baselines", seeds=2))
+    content["rows"][0]["cmc"] = [0.1, 0.2]
+    assert pictures(content)

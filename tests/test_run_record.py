@@ -110,3 +110,13 @@ def test_the_folder_one_stands_in_has_its_name(
     experiment_folder(tmp_path / "mine")
     monkeypatch.chdir(tmp_path / "mine")
     assert [run.name for run in find_runs(".")[0]] == ["mine"]
+
+
+def test_the_last_model_stands_before_the_best_and_counts_are_no_scores(tmp_path: Path) -> None:
+    for name in ("best.pt", "model.pt"):
+        (tmp_path / name).touch()
+    content = {"mAP": 0.5, "skipped": 3, "camera_rule": True}
+    (tmp_path / "metrics.json").write_text(json.dumps(content), encoding="utf-8")
+    run = read_run(tmp_path, "a")
+    assert run.model == tmp_path / "model.pt"
+    assert run.scores == {"mAP": 0.5}

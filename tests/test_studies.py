@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from w3an_lite import studies
+from w3an_lite.ablation import GRAPH
 from w3an_lite.data.synthetic import synthped
 from w3an_lite.data.writers import write_layout
-from w3an_lite.presets import SMALL
-from w3an_lite.studies import lines_of, read_study, run_study, scores
+from w3an_lite.presets import REPAIRS, SMALL, merged
+from w3an_lite.studies import _kept, lines_of, read_study, run_study, scores
 from w3an_lite.study_rows import STUDIES, WHOLE
 from w3an_lite.trials import Setting, Trial
+from w3an_lite.variants import TABLE5
 
 BASE = {
     "model": {**SMALL["model"], "weights": None, "trunk": {"width": 2}, "clip_length": 3},
@@ -196,3 +198,36 @@ def test_a_value_of_another_kind_is_no_result(tmp_path: Path, wrong: dict[str, A
     path.write_text(json.dumps({**file, **wrong.get("file", {})}), encoding="utf-8")
     with pytest.raises(ValueError, match=r"x\.json is no result of an experiment"):
         read_study(path)
+
+
+def test_rows_hold_what_their_names_say() -> None:
+    alone, looking = STUDIES["alone"].rows("paper"), STUDIES["looking"].rows("repaired")
+    assert alone["W3WAN"].changes == TABLE5["W3WAN"]
+    made = merged(*(REPAIRS[name] for name in (*GRAPH, "clip identity")))
+    four = {part: values for part, values in made.items() if values}
+    assert alone["with all of the graph and clip identity"].changes == four
+    row = looking["paper with four repairs"]
+    assert (row.preset, {k: v for k, v in row.changes.items() if k != "crops"}) == ("paper", four)
+    exchanged = STUDIES["repairs"].rows("repaired")["linear last layer for residual graph"].changes
+    for part, values in (
+        STUDIES["repairs"].rows("repaired")["without residual graph"].changes.items()
+    ):
+        assert values.items() <= exchanged[part].items()
+
+
+def test_only_is_looked_for_anywhere_in_a_name() -> None:
+    lines = lines_of("table5", ["paper"], only="^random")
+    assert [line.variant for line in lines] == ["W3AN", "random-maps"]
+
+
+def test_seeds_go_round_all_presets() -> None:
+    lines = lines_of("table5", ["paper", "repaired"], range(2), only="^WAN")
+    seeds = [line.trial.seed for line in lines]
+    assert seeds == sorted(seeds)
+
+
+def test_results_before_there_were_fingerprints_keep_no_trial(tmp_path: Path) -> None:
+    row = {"variant": "W3AN", "preset": "paper", "seed": 0, "mAP": 0.5, "rank1": 0.5, "cmc": [0.5]}
+    file = {"study": "table5", "setting": {}, "command": "c", "revision": "r", "rows": [row]}
+    (tmp_path / "table5.json").write_text(json.dumps(file), encoding="utf-8")
+    assert _kept(tmp_path) == {}

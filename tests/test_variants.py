@@ -121,3 +121,28 @@ def test_figure_11_has_the_papers_values() -> None:
     }
     assert [*NEIGHBOURS] == ["K1", "K2", "K3", "K4", "K5"]
     assert [*LAYERS] == [f"layers{n}" for n in range(1, 6)]
+
+
+@pytest.mark.parametrize(
+    ("row", "idle"),
+    [
+        ("WAN", ("san_weight", "map_weight", "avoid_weight", "look_weight")),
+        ("W2AN", ("tan_weight", "order_weight")),
+        ("without-attributes", ("attribute_task",)),
+    ],
+)
+def test_no_loss_serves_what_a_row_takes_away(row: str, idle: tuple[str, ...]) -> None:
+    from w3an_lite.losses import Objective
+    from w3an_lite.variants import WITHOUT
+
+    changes = {**TABLE5, **WITHOUT}[row]
+    for preset in ("paper", "repaired"):
+        objective = Objective.preset(preset, **changes.get("objective", {}))
+        assert [getattr(objective, weight) for weight in idle] == [0] * len(idle)
+
+
+def test_crops_move_less_up_and_down_than_sideways() -> None:
+    from w3an_lite.variants import OFF_CENTRE
+
+    high, wide = OFF_CENTRE["crops"]["off_centre"]
+    assert (high, wide) == (1 / 8, 1 / 4)  # of height, of width

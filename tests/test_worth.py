@@ -52,3 +52,10 @@ def test_what_a_reading_is_worth_by_hand() -> None:
         assert line.split(" | ")[3].startswith(f"−{below}.0 [")  # not against the whole network
     content["rows"] = [row for row in content["rows"] if row["variant"] == "W3AN"]
     assert "| – | – | – | – |" in format_readings(content)
+
+
+def test_eq8_itself_is_compared_with_the_whole_network() -> None:
+    from w3an_lite.worth import beside
+
+    assert beside("Eq. 8") == "W3AN"
+    assert beside("Eq. 8, maps at 0.3") == "Eq. 8"

@@ -102,3 +102,29 @@ def test_the_real_table_reads_and_long_hair_is_mostly_female() -> None:
     female, long = table[:, INDEX["Female"]], table[:, INDEX["hs-LongHair"]]
     assert female[long == 1].mean() > 0.95
     assert female[table[:, INDEX["lb-Jeans"]] == 0].min() == 1  # only women wear dresses
+
+
+@pytest.mark.parametrize(
+    ("field", "prefix", "colours"),
+    [
+        ("Tops.c", "up", "Black Purple Green Blue Gray White Yellow Red Mixture"),
+        ("Bottoms.c", "low", "White - Black Green Gray - Yellow Blue - Mixture"),
+    ],
+)
+def test_every_colour_of_mars_is_the_one_it_names(field: str, prefix: str, colours: str) -> None:
+    own = [name for name in NAMES if name.startswith(f"{prefix}-")]
+    for code, colour in enumerate(colours.split()):
+        there = [name for name in own if value({**ROW, field: code}, name) == 1]
+        assert there == ([f"{prefix}-{colour}"] if colour != "-" else [])
+
+
+@pytest.mark.parametrize(
+    ("trousers", "short", "long_trousers", "jeans", "short_skirt"),
+    [(1, 0, -1, -1, 0), (1, 1, 0, -1, 0), (0, 0, 0, 0, 0), (0, 1, 0, 0, -1)],
+)
+def test_of_garments_only_what_is_certain_is_set(
+    trousers: int, short: int, long_trousers: int, jeans: int, short_skirt: int
+) -> None:
+    row = {**ROW, "Bottoms.t": trousers, "Bottoms.l": short}
+    names = ("lb-LongTrousers", "lb-Jeans", "lb-ShortSkirt")
+    assert [value(row, name) for name in names] == [long_trousers, jeans, short_skirt]

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -299,3 +300,33 @@ def test_random_halves_of_the_real_index(real: Path) -> None:
     people = [len({t.identity for t in part}) for part in (split.train, split.query)]
     assert sum(people) == 625 + 634
     assert abs(people[0] - people[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("do", "message"),
+    [
+        (_query(lambda a: a + 2), "do not fit the 11 test tracklets"),
+        (_query(lambda a: a * 0 + np.arange(2, 9, 2)), "asks for junk or a distractor"),
+        (_train(lambda a: _set(0, 1, 0)(_set(1, 0, 1)(a))), "tracklet 1 runs from frame 1 to 0"),
+        (_lines("test", lambda n: [*n[:6], "0009C1T0001F001.jpg", *n[7:]]),
+         r"line 7 is '0009C1T0001F001\.jpg', but tracklet 4 .* is identity 2, camera 1"),
+    ],
+    ids=["far", "distractor", "empty", "line"],
+)  # fmt: skip
+def test_more_damage(root: Path, do: Any, message: str) -> None:
+    do(root)
+    with pytest.raises(DataError, match=message):
+        opened(root)
+
+
+def test_nine_cameras_and_people_in_any_order(tmp_path: Path) -> None:
+    test = [tracklet(p, c, seed=k) for p in (7, 2) for k, c in enumerate((1, 9))]
+    split = Split("x", [tracklet(4, 9), tracklet(1, 9)], test[::2], test)
+    read = opened(write_layout(split, "mars", tmp_path / "m", progress=False))
+    assert [(t.identity, t.camera) for t in read.train] == [(4, 9), (1, 9)]
+
+
+def test_folders_are_looked_at_unless_it_is_waived(root: Path) -> None:
+    shutil.rmtree(root / "bbox_train" / "0004")
+    with pytest.raises(DataError, match=r"0004 is missing \(1 folders"):
+        read_mars(root, official=False)

@@ -353,3 +353,26 @@ def test_pets2009() -> None:
     visits = {(t.identity, t.camera) for t in few}
     queries = [t for t in few if any(i == t.identity and c != t.camera for i, c in visits)]
     assert (len(few), len(queries)) == (217, 187)
+
+
+def test_boxes_outside_do_not_count_towards_min_frames(folder: Path, tmp_path: Path) -> None:
+    boxes = write(tmp_path, "1,1,0,0,8,8", "2,1,90,0,8,8", "1,2,0,0,8,8", "2,2,0,0,8,8")
+    (only,) = read_mot(folder, boxes, min_frames=2)
+    assert only.identity == 2
+
+
+def test_a_track_of_one_frame_may_be_labelled(tmp_path: Path) -> None:
+    from test_mot import mot_tracklet
+
+    from w3an_lite.data.mot import label_windows
+
+    path = tmp_path / "labels.csv"
+    path.write_text("track_id,person,visit,first_frame,last_frame\n1,A,3,1,1\n")
+    (one,) = label_windows([mot_tracklet(1)], path)
+    assert (one.identity, one.camera) == (1, 3)
+
+
+def test_ignored_boxes_are_skipped_when_asked(folder: Path, tmp_path: Path) -> None:
+    boxes = write(tmp_path, "1,1,0,0,8,8,1,-1,-1,-1", "1,2,0,0,8,8,0,-1,-1,-1")
+    assert [t.identity for t in read_mot(folder, boxes)] == [1, 2]
+    assert [t.identity for t in read_mot(folder, boxes, skip_ignored=True)] == [1]

@@ -202,3 +202,22 @@ def test_unknown_protocols(written: Path) -> None:
     for protocol in ("prid2011", "prid2011/200/split-0", "prid2011/178/split-x"):
         with pytest.raises(DataError, match=f"protocol '{protocol}'"):
             opened(written, protocol)
+
+
+def test_a_split_file_that_lacks_one_of_the_178(tmp_path: Path) -> None:
+    from test_prid2011 import official
+
+    official(tmp_path, list(range(179, 201)))
+    content = [{"train": named(*range(1, 90)), "test": named(*range(90, 178))}]
+    (tmp_path / "splits_prid2011.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match="person_0178 is not among both"):
+        read_prid2011(tmp_path)
+
+
+def test_a_split_is_found_by_its_number(tmp_path: Path) -> None:
+    root = write_layout(two_camera_split(6), "prid2011", tmp_path / "p", progress=False)
+    a, b = named(1, 2, 3), named(4, 5, 6)
+    content = [{"train": a, "test": b}, {"train": b, "test": a}]
+    (root / "splits_prid2011.json").write_text(json.dumps(content))
+    split = read_prid2011(root, "prid2011/178/split-1", official=False)
+    assert [t.identity for t in split.query] == [1, 2, 3]

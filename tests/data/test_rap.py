@@ -154,3 +154,11 @@ def test_damage_has_its_own_error(root: Path, damage: str) -> None:
     do(root)
     with pytest.raises(DataError, match=message):
         read_rap(root, part="train", official=False)
+
+
+def test_one_odd_label_is_enough(root: Path) -> None:
+    labels = np.zeros((5, 92))
+    labels[2, 3] = 3
+    write(root, label=labels)
+    with pytest.raises(DataError, match="label holds values besides 0, 1 and 2"):
+        read_rap(root, official=False)

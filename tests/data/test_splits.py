@@ -73,3 +73,28 @@ def test_protocol_numbers() -> None:
     for bad in ("a/split-10", "a/split-x", "a/split-", "a/split--1"):
         with pytest.raises(DataError, match="from a/split-0 to a/split-9"):
             protocol_number(bad, "a/split-", 10)
+
+
+def test_four_cameras_are_no_two() -> None:
+    cameras = {1: (1, 2), 2: (3, 4), 3: (1, 2)}
+    tracklets = [tracklet(p, c) for p, both in cameras.items() for c in both]
+    split = halve("x", tracklets, {1, 2})
+    assert split.query == split.gallery == tracklets[:4]
+
+
+def test_the_second_camera_keeps_its_distractors() -> None:
+    people, crowd = pairs([1, 2]), [tracklet(DISTRACTOR, 1), tracklet(DISTRACTOR, 2)]
+    split = halve("x", people + crowd, {2})
+    assert split.gallery == [people[3], crowd[1]]
+
+
+def test_the_order_of_the_tracklets_does_not_move_a_half() -> None:
+    tracklets = pairs([1, 9, 17, 25, 33, 41], frames=1)
+    for i in range(10):
+        halves = [random_half(some, i) for some in (tracklets, tracklets[::-1])]
+        assert len({frozenset(t.identity for t in h.train) for h in halves}) == 1
+
+
+def test_a_raised_two_is_no_number() -> None:
+    with pytest.raises(DataError, match="from a/split-0 to a/split-9"):
+        protocol_number("a/split-²", "a/split-", 10)

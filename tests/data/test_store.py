@@ -794,3 +794,17 @@ def test_a_damaged_part_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match=r"store\.json is damaged; remove"):
         quiet(split, out)
+
+
+def test_a_name_that_is_no_utf8_comes_back(tmp_path: Path) -> None:
+    split = split_of([2])
+    named = Split("x", [replace(split.train[0], name="\udcff.png")])
+    assert open_store(quiet(named, tmp_path / "s")).train[0].name == "\udcff.png"
+
+
+def test_grey_jpeg_files_come_back_in_colour(tmp_path: Path) -> None:
+    path = tmp_path / "grey.jpg"
+    Image.fromarray(np.full((8, 8), 90, np.uint8)).save(path)
+    split = Split("x", [Tracklet(FileFrames((path,)), 1, 1, "grey")])
+    out = open_store(quiet(split, tmp_path / "s", None, "jpeg")).train[0].frames.read([0])
+    assert out.shape == (1, 3, 8, 8)

@@ -17,6 +17,7 @@ from w3an_lite.data.tracklet import (
     FileFrames,
     Split,
     Tracklet,
+    check_names,
     read_image,
     resize,
 )
@@ -185,3 +186,15 @@ def test_a_picture_taken_sideways_stands_upright(tmp_path: Path, ending: str) ->
     found = read_image(tmp_path / f"a.{ending}").astype(int)
     assert found.shape == (3, 8, 16)
     assert np.abs(found - upright.transpose(2, 0, 1)).max() < 20
+
+
+def test_one_tracklet_without_a_name_is_one_too_many() -> None:
+    frames = ArrayFrames(np.zeros((1, 3, 2, 2), np.uint8))
+    with pytest.raises(DataError, match="the tracklets have no name; why, so name each once"):
+        check_names([Tracklet(frames, 1, 1, ""), Tracklet(frames, 1, 1, "a")], "why")
+
+
+def test_fine_stripes_become_grey() -> None:
+    stripes = np.zeros((1, 3, 16, 16), np.uint8)
+    stripes[..., ::2] = 200
+    assert abs(resize(stripes, (4, 4)).astype(int) - 100).max() < 15

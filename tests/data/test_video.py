@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from w3an_lite.data.tracklet import DataError
-from w3an_lite.data.video import frames_of
+from w3an_lite.data.video import crop, frames_of
 
 
 def folder_of(tmp_path: Path, names: Sequence[str]) -> Path:
@@ -105,3 +105,17 @@ def test_a_gap_is_met_though_a_time_stamp_runs_beside(tmp_path: Path) -> None:
     late = folder("late", "000005_1456.png", "000006_1496.png")
     with pytest.raises(DataError, match=r"begins at 000005_1456\.png"):
         list(frames_of(late, [1]))
+
+
+def test_both_corners_are_rounded() -> None:
+    frame = np.arange(6, dtype=np.uint8)[:, None, None] * np.ones((6, 6, 3), np.uint8)
+    patch = crop(frame, (0.4, 0.4, 1.2, 1.2), (2, 2))  # from 0 to round(1.6)
+    assert patch[0].tolist() == [[0, 0], [1, 1]]
+
+
+@pytest.mark.parametrize(
+    "names", [numbered(1), ["000001_5.png", "000002_6.png"], ["a.png", "b.png", "1.png", "2.png"]]
+)
+def test_these_folders_are_films_too(tmp_path: Path, names: list[str]) -> None:
+    found = list(frames_of(folder_of(tmp_path, names), range(1, len(names) + 1)))
+    assert [int(frame[0, 0, 0]) for _, frame in found] == list(range(len(names)))
