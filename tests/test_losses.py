@@ -325,7 +325,7 @@ def test_a_clip_apart_from_nobody_is_no_anchor() -> None:
     )
 
 
-def test_the_tasks_weigh_as_asked(tiny: Any) -> None:
+def test_the_tasks_weigh_as_asked() -> None:
     logits, few, identity = (
         torch.randn(4, 3, 5),
         torch.randn(4, 3, 5, 2),
