@@ -69,3 +69,14 @@ def test_readings_without_say_so() -> None:
     for lacking, word in (("momentum", "momentum"), ("weight_decay", "decay")):
         recipe = Recipe(**READINGS[f"SGD at 0.02 without {word}"]["recipe"])
         assert (getattr(recipe, lacking), recipe.lr) == (0, 0.02)
+
+
+def test_a_crop_of_larger_frames_has_the_proportions_of_the_papers() -> None:
+    paper = Recipe()
+    for ending, size in (("", None), (", made square", (48, 48))):
+        made = READINGS[f"a crop of larger frames{ending}"]
+        here = Recipe(**made["recipe"])
+        assert (here.pad, here.flip) == (paper.pad, paper.flip)
+        for part in ("load_size", "crop"):
+            assert tuple(4 * side for side in getattr(here, part)) == getattr(paper, part)
+        assert made.get("model", {}).get("size") == size

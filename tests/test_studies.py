@@ -37,12 +37,12 @@ def test_every_study_has_its_rows(name: str) -> None:
         "groups": 10,
         "graph": 11,
         "weights": 21,
-        "readings": 30,
+        "readings": 32,
         "baselines": 4,
     }
     assert len(lines_of("table5", ["paper"])) == 9  # in which maps guide α
-    assert len(lines_of("readings", ["paper"])) == 29
-    assert len(lines_of("readings", ["mean_pool"])) == 16  # no α to guide, no graph to read
+    assert len(lines_of("readings", ["paper"])) == 31
+    assert len(lines_of("readings", ["mean_pool"])) == 18  # no α to guide, no graph to read
     preset = "paper" if name == "alone" else "repaired"
     lines = lines_of(name, [preset], range(2))
     assert len(lines) == 2 * count[name]
