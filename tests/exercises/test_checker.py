@@ -74,7 +74,7 @@ def test_a_stub_is_not_attempted(stub: Any) -> None:
         (lambda: 1, "stopped with TypeError"),
         (lambda x: 1 / 0, "stopped with ZeroDivisionError: division by zero, given a tensor [2]"),
         (_exit, "stopped with SystemExit"),
-        (lambda x: "two", "this is a str"),
+        (lambda x: "two", "returns a str, a text"),
         (lambda x: float("nan") * x, "the numbers differ"),
         (torch.tensor(3.0), "without brackets"),
     ],

@@ -56,6 +56,24 @@ LOSS = Exercise(
             "the sum runs over frames and clips as well; those are averaged here",
         ),
         Mistake(
+            lambda logits, labels: attribute_loss(
+                torch.stack([0 * logits[..., 0], logits[..., 1]], -1), labels
+            ),
+            "you read the logit of 'present' alone; what does the softmax compare it with?",
+        ),
+        Mistake(
+            lambda logits, labels: (
+                (_terms(logits, labels) * _known(logits, labels)).sum((-1, -2)).mean()
+            ),
+            "the frames of a clip are added up; over what is the mean?",
+        ),
+        Mistake(
+            lambda logits, labels: (
+                (_terms(logits, labels) * (labels > 0).unsqueeze(1)).sum(-1).mean()
+            ),
+            "a label of 0 is known, too; only −1 adds nothing",
+        ),
+        Mistake(
             lambda logits, labels: attribute_loss(logits.flip(-1), labels),
             "it punishes right answers; which of the two logits stands for 'present'?",
         ),
@@ -201,6 +219,8 @@ GAP = Exercise(
         Mistake(9.0, "these are the odds, nine to one; a softmax takes exponentials first"),
         Mistake(0.9, "that is the probability asked for; which difference gives it?"),
         Mistake(-math.log(9), "the size is right; which of the two classes is ahead?"),
+        Mistake(math.log10(9), "right but for the base: the softmax takes powers of e"),
+        Mistake(math.log2(9), "right but for the base, which is not 2: softmax takes powers of e"),
         Mistake(math.log(0.9), "the probability is e to the 1 over a sum of two; write both out"),
     ),
     otherwise="write the two-way softmax with logits 0 and d, set it to 0.9 and solve for d",

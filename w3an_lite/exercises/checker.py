@@ -54,6 +54,7 @@ STUB_HINT = "replace the ... with your answer, run the cell, then run this check
 NOTHING_HINT = STUB_HINT + "; if it is written, does it `return` something in every case?"
 LIST = "give a list in square brackets, such as [3, 1, 2]; this is a {kind}"
 QUOTED = "give a number; this is a str, a text: leave the quotes out"
+TEXT = "your function returns a str, a text; numbers are wanted, such as a tensor of them"
 SHAPES = (
     "your answer has the shape {got}, and {wanted} is wanted; "
     "write the shape of each step beside its line"
@@ -163,6 +164,8 @@ class Exercise:
             return isinstance(a, str) and a == b
         if isinstance(b, bool) or isinstance(a, (bool, np.bool_)):
             return isinstance(a, (bool, np.bool_)) and isinstance(b, bool) and bool(a) == b
+        if self.inputs and isinstance(a, str):
+            raise _Wrong(TEXT)
         first, second = as_numbers(a), as_numbers(b)
         if second.ndim == 0 and first.numel() == 1:  # one number in brackets is a number
             first = first.reshape(())

@@ -146,7 +146,8 @@ VERDICT = Exercise(
     mistakes=(
         Mistake(
             _two_words,
-            "two words only; an interval with 0 inside speaks neither for nor against",
+            "you never come to 'cannot tell'; an interval with 0 inside speaks neither for nor "
+            "against",
         ),
         Mistake(_by_mean, "the mean alone decides here; what is the interval for?"),
         Mistake(
@@ -190,6 +191,10 @@ def _letter(place: int, wrong: str) -> Callable[[Any], bool]:
     return lambda answer: len(answer) == 4 and answer[place] == wrong
 
 
+def _not_letter(place: int, right: str) -> Callable[[Any], bool]:
+    return lambda answer: len(answer) == 4 and answer[place] != right
+
+
 ROWS = Exercise(
     right="fdeb",
     praise="each row differs from W3AN in the claim, and in as little else as can be",
@@ -221,6 +226,26 @@ ROWS = Exercise(
             "gdeb",
             "claim 1: W2AN sees all frames; which row is not given some of them?",
             when=_letter(0, "g"),
+        ),
+        Mistake(
+            "bdeb",
+            "claim 1: which row has fewer frames, and lacks nothing besides?",
+            when=_not_letter(0, "f"),
+        ),
+        Mistake(
+            "faeb",
+            "claim 2: keep α and something that guides it; what should that not be?",
+            when=_not_letter(1, "d"),
+        ),
+        Mistake(
+            "fdab",
+            "claim 3: keep all else and β; what weighs frames by it and joins none?",
+            when=_not_letter(2, "e"),
+        ),
+        Mistake(
+            "fdee",
+            "claim 4: which row has the losses and the training, but no attention and no graph?",
+            when=_not_letter(3, "b"),
         ),
     ),
     otherwise="say for each row what it has not; the claim should be about just that",

@@ -32,6 +32,10 @@ RATE = Exercise(
             "epoch 299 is still trained; the rate is 0 when all 300 are done",
         ),
         Mistake(
+            lambda epoch: 2e-2 * 0.1 ** ((epoch + 1) // 50) * min(1, (300 - epoch) / 10),
+            "right at epochs 0 and 50; but at epoch 49 no more than 49 are done",
+        ),
+        Mistake(
             lambda epoch: 2e-2 * (1 - epoch / 300),
             "one straight line; look at the equation for ⌊ ⌋",
         ),

@@ -46,6 +46,13 @@ def _rows(joined: Tensor, adjacency: Tensor) -> Tensor:
     return torch.where(degree > 0, adjacency / degree, torch.zeros_like(adjacency))
 
 
+def _powers(joined: Tensor, adjacency: Tensor, power: float, least: float = 0.0) -> Tensor:
+    """D to another power on both sides, of a frame alone 0, or that of `least`."""
+    degree = joined.sum(-1).clamp_min(least)
+    scale = torch.where(degree > 0, degree.pow(power), torch.zeros_like(degree))
+    return scale[:, None] * adjacency * scale[None]
+
+
 PROPAGATION = Exercise(
     right=_right,
     praise="symmetric, and a lonely frame has a row and a column of zeros",
@@ -67,6 +74,15 @@ PROPAGATION = Exercise(
         Mistake(
             lambda joined, adjacency: propagation(joined[None], joined[None])[0],
             "β is missing: which of your two inputs stands between the two D?",
+        ),
+        Mistake(
+            lambda joined, adjacency: _powers(joined, adjacency, -1.0),
+            "each D has the power −1/2: a degree of 4 divides by 2 on each side",
+        ),
+        Mistake(
+            lambda joined, adjacency: _powers(joined, adjacency, -0.5, least=1.0),
+            "no nan, but the lonely frame still hears itself; a row and a column of zeros are "
+            "asked for",
         ),
         Mistake(
             lambda joined, adjacency: adjacency,
@@ -105,7 +121,21 @@ LAYER = Exercise(
             lambda spread, features, weight: torch.relu(features @ weight),
             "every frame stays by itself; who brings the neighbours in?",
         ),
+        Mistake(
+            lambda spread, features, weight: torch.relu(spread @ features),
+            "the neighbours are there; where is W_g?",
+        ),
+        Mistake(
+            lambda spread, features, weight: torch.relu(spread @ features) @ weight,
+            "σ comes before W_g here; it stands around the whole product",
+        ),
+        Mistake(
+            lambda spread, features, weight: features + torch.relu(spread @ features @ weight),
+            "the frame itself is added, which is a repair; Eq. 14 as printed has no such term",
+        ),
     ),
+    otherwise="the numbers differ; the toy has W = 1 and nothing negative, so try a 2×2 weight "
+    "with a minus in it",
 )
 
 RATIO = Exercise(

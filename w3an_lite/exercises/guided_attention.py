@@ -90,6 +90,14 @@ EQ7 = Exercise(
             "the identity is laid over the frame; Eq. 7 has one more term",
         ),
         Mistake(
+            lambda frames, m_i, m_a: frames + _enlarge(m_a, frames),
+            "the attributes are laid over the frame; Eq. 7 has one more term",
+        ),
+        Mistake(
+            lambda frames, m_i, m_a: _enlarge(m_i + m_a, frames).expand_as(frames),
+            "these are the maps alone; where is the frame?",
+        ),
+        Mistake(
             _one_colour,
             "only one colour changes, which tints the frame; Eq. 7 adds the maps to all three",
         ),
@@ -106,7 +114,8 @@ EQ7 = Exercise(
             "you average the two maps; Eq. 7 does something simpler",
         ),
     ),
-    otherwise="the numbers differ; check align_corners=False, and that the maps are added once",
+    otherwise="the numbers differ; three terms, each once and as it came in; then look at mode and "
+    "align_corners",
 )
 
 _ONE = normalise_scores(draw(2, 3, 4, 2, 2))
@@ -132,6 +141,10 @@ EQ8 = Exercise(
         Mistake(
             lambda a, b: (a - b).norm(dim=2).sum((1, 2, 3)).mean(),
             "you take the norm; what does the little 2 after it say?",
+        ),
+        Mistake(
+            lambda a, b: (a - b).flatten(1).norm(dim=1).mean(),
+            "one norm for the whole clip; what does the little 2 after it say?",
         ),
         Mistake(
             lambda a, b: (a - b).abs().sum((1, 2, 3, 4)).mean(),

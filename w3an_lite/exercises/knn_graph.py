@@ -33,6 +33,12 @@ def _farthest(features: Tensor, neighbours: int) -> Tensor:
     return names * names.T
 
 
+def _farthest_and_self(features: Tensor, neighbours: int) -> Tensor:
+    distance = torch.cdist(features, features).fill_diagonal_(torch.inf)
+    names = torch.zeros_like(distance).scatter_(1, distance.topk(neighbours).indices, 1.0)
+    return names * names.T
+
+
 def _self_takes_a_place(features: Tensor, neighbours: int) -> Tensor:
     names = _names(features, neighbours, self_counts=True)
     return names * names.T
@@ -67,6 +73,14 @@ ADJACENCY = Exercise(
             "places?",
         ),
         Mistake(
+            lambda features, neighbours: _joined(features, neighbours, include_self=True),
+            "the edges are right; what must stand on the diagonal?",
+        ),
+        Mistake(
+            _farthest_and_self,
+            "topk takes the largest unless told otherwise",
+        ),
+        Mistake(
             _farthest,
             "these are the farthest frames; in which order does your sort run?",
         ),
@@ -91,14 +105,31 @@ ATTENTION = Exercise(
             "you weight the edges with β; Eq. 13 adds",
         ),
         Mistake(
+            lambda joined, beta: joined * beta,
+            "you weight the columns of A with β; Eq. 13 adds",
+        ),
+        Mistake(
+            lambda joined, beta: beta[:, None] * joined * beta,
+            "you weight the edges with β from both sides; Eq. 13 adds",
+        ),
+        Mistake(
+            lambda joined, beta: joined + beta[:, None],
+            "every column changed; β stands on the diagonal alone",
+        ),
+        Mistake(
+            lambda joined, beta: joined,
+            "this is A as it came; where is β?",
+        ),
+        Mistake(
             lambda joined, beta: joined + torch.eye(len(beta)),
             "a self-loop of 1 for every frame, whatever its importance; where is β?",
         ),
         Mistake(
             lambda joined, beta: torch.diag(beta),
-            "this is the matrix of Eq. 12; Eq. 13 has one more term",
+            "β alone, without the edges; Eq. 13 has one more term",
         ),
     ),
+    otherwise="compare with A, entry by entry: only the diagonal may change, and by β",
 )
 
 SURE = Exercise(

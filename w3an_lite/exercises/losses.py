@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from w3an_lite.losses import attribute_loss, identity_loss, triplet_loss
 
-from .checker import Exercise, Mistake, Verdict, draw
+from .checker import Exercise, Mistake, Verdict, as_numbers, draw
 
 
 def _loss_at(place: Any) -> float:
@@ -27,7 +27,7 @@ _NOTHING = 1e-6
 
 
 def _is_zero(place: Any) -> bool | str:
-    if torch.as_tensor(place, dtype=torch.float32).shape != (2,):
+    if as_numbers(place).shape != (2,):
         return "a place in the plane is a pair, (x, y)"
     loss = _loss_at(place)
     if math.isnan(loss):

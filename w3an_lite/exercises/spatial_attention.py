@@ -97,6 +97,20 @@ EQ3 = Exercise(
             "axes first",
         ),
         Mistake(
+            lambda raw: raw.softmax(-2).softmax(-1),
+            "two softmaxes are not one, in either order: the second takes the exponential of "
+            "weights; join the two axes first",
+        ),
+        Mistake(
+            lambda raw: raw.softmax(-1) * raw.softmax(-2),
+            "a product of a row's and a column's share is no softmax over all; join the two axes "
+            "first",
+        ),
+        Mistake(
+            lambda raw: raw.softmax(0),
+            "the frames compete with each other here; who competes in Eq. 3?",
+        ),
+        Mistake(
             lambda raw: raw.flatten(1).softmax(-1).view_as(raw),
             "one frame's weights add up to 1 over channels and positions together; each channel "
             "should have a 1 of its own",

@@ -25,6 +25,16 @@ RANK = Exercise(
             "this is where the closest item stands; who stands before the right one?",
         ),
         Mistake(
+            lambda distance, right: distance.argmin() + 1,
+            "this counts from 1, but to where the closest item stands; who comes before the "
+            "right one?",
+        ),
+        Mistake(
+            lambda distance, right: distance.argsort()[right] + 1,
+            "argsort()[k] says who has place k, and 1 more does not change that; you want the "
+            "place of a known item",
+        ),
+        Mistake(
             lambda distance, right: (distance < distance[right]).sum(),
             "the best place is called rank 1, not rank 0",
         ),
@@ -94,6 +104,11 @@ SHARE = Exercise(
     praise="0.6 of 4.2: a seventh, where the mean would give a third",
     tolerance=5e-3,
     mistakes=(
+        Mistake(
+            100 / 7,
+            "right, in per cent; give it as a share from 0 to 1",
+            when=lambda share: 14 < float(share) < 14.5,
+        ),
         Mistake(1 / 3, "that is their share of the plain mean, where β plays no part"),
         Mistake(0.6, "that is the sum of their β; a share of what?"),
         Mistake(0.3, "that is one frame's β; the weights of all six must add up to 1"),

@@ -9,12 +9,15 @@ from torch import Tensor
 
 from w3an_lite.tan import TemporalAttention, temporal_spread
 
-from .checker import Exercise, Mistake, Verdict, draw
+from .checker import Exercise, Mistake, Verdict, as_numbers, draw
 
 
 def _fools(bias: Any) -> bool | str:
     """Whether every β is under 0.01 at zero loss, when W_f = 0 and β_overall leaves b_f out."""
-    beta = torch.sigmoid(torch.as_tensor(bias, dtype=torch.float32).reshape(1, 1).expand(1, 6))
+    value = as_numbers(bias).float()
+    if value.numel() != 1:
+        return f"one number is asked for, and you give {value.numel()}"
+    beta = torch.sigmoid(value.reshape(1, 1).expand(1, 6))
     loss = temporal_spread(beta, torch.tensor([0.5])).item()
     if loss > 0:
         return f"the loss is still {loss:.4f} for this b_f"
@@ -78,7 +81,16 @@ EQ10 = Exercise(
             lambda features, weight, bias: torch.sigmoid(features.mean(0) @ weight + bias),
             "this is the score of the mean frame, which Eq. 11 calls β_overall",
         ),
+        Mistake(
+            lambda features, weight, bias: torch.sigmoid(features @ weight) + bias,
+            "b_f goes into the sigmoid; can your β exceed 1?",
+        ),
+        Mistake(
+            lambda features, weight, bias: torch.sigmoid(features @ weight - bias),
+            "the size of b_f is right; look at its sign in Eq. 10",
+        ),
     ),
+    otherwise="the numbers differ; the toy has b_f = 0, so try it with another",
 )
 
 EQ11 = Exercise(
@@ -123,7 +135,16 @@ EQ11 = Exercise(
             lambda beta, overall, margin: (margin - (overall - beta.amin(1))).clamp_min(0),
             "one number a clip, and all of them right; the loss of a batch is their mean",
         ),
+        Mistake(
+            lambda beta, overall, margin: (margin - (overall - beta.amin(1))).clamp_min(0).sum(),
+            "right for each clip; the loss of a batch is their mean, not their sum",
+        ),
+        Mistake(
+            lambda beta, overall, margin: (beta.amin(1) - overall).clamp_min(0).mean(),
+            "the least β only has to lie below β_overall here; by how much does Eq. 11 ask?",
+        ),
     ),
+    otherwise="the numbers differ; the toy is one clip of loss 0, so try two that have to pay",
 )
 
 ENOUGH = Exercise(

@@ -49,6 +49,17 @@ EVEN = Exercise(
             "the last frame stands for next to nothing; where is the middle of the last stretch?",
         ),
         Mistake(
+            lambda length, clip: torch.arange(clip) * length // clip + length // (2 * clip),
+            "start and half are each rounded; add them first, and round once",
+        ),
+        Mistake(
+            lambda length, clip: (
+                (torch.arange(clip) * length // clip + torch.arange(1, clip + 1) * length // clip)
+                // 2
+            ),
+            "both ends are rounded before you take their middle; round once, at the end",
+        ),
+        Mistake(
             lambda length, clip: _even_steps(length, clip, 0.0),
             "you take the start of each stretch; where is its middle?",
         ),
@@ -87,6 +98,18 @@ KEPT = Exercise(
                 (identities != identity) & (cameras != camera)
             ),
             "this drops what has the person or the camera; look for what has both at once",
+        ),
+        Mistake(
+            lambda identity, camera, identities, cameras: (
+                (identities != identity) & (cameras != camera) & (identities != JUNK)
+            ),
+            "the junk is out; but this also drops what has the person *or* the camera",
+        ),
+        Mistake(
+            lambda identity, camera, identities, cameras: (
+                ~_kept(identity, camera, identities, cameras)
+            ),
+            "these are the ones that go; turn it around",
         ),
         Mistake(
             lambda identity, camera, identities, cameras: identities != identity,
@@ -147,6 +170,10 @@ AP = Exercise(
             "the precisions are right; average over how many?",
         ),
         Mistake(
+            lambda ranks: (torch.arange(1, len(ranks) + 1) / ranks).sum(),
+            "the precisions are right, but added up; by what does Eq. b divide?",
+        ),
+        Mistake(
             lambda ranks: (torch.arange(len(ranks)) / ranks).mean(),
             "counting from 0 forgets the right item that you have just met",
         ),
@@ -162,6 +189,7 @@ TRAPEZOID = Exercise(
     praise="(1/4 + 0/3) / 2: half of what the step form gives",
     tolerance=1e-3,
     mistakes=(
+        Mistake(12.5, "right, in per cent; give it as a share from 0 to 1"),
         Mistake(0.25, "that is the step form, Eq. b; which second value does Eq. c average in?"),
         Mistake(0.625, "the 1 stands for the place before rank 1; what comes before rank 4?"),
         Mistake(0.2917, "before rank 4 nothing right has been seen yet, so i − 1 is 0"),

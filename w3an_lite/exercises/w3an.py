@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,29 +14,45 @@ from w3an_lite.recipe import Recipe
 
 from .checker import Exercise, Mistake, Verdict, draw
 
+
+def _before(early: int, late: int) -> Callable[[Any], bool]:
+    """Whether an order of lines has `early` before `late`."""
+    return lambda order: list(order).index(early) < list(order).index(late)
+
+
 ORDER = Exercise(
     right=[4, 2, 6, 1, 7, 3, 5],
     praise="each line uses only what the lines before it have made",
     mistakes=(
         Mistake(
-            [4, 2, 1, 6, 7, 3, 5],
-            "β stands before F_t in your order; what does Eq. 10 read?",
+            [3, 1, 5, 0, 6, 2, 4],
+            "count the lines from 1, as they are numbered",
+            when=lambda order: 0 in list(order),
+        ),
+        Mistake(
+            [4, 2, 6, 1, 7, 3],
+            "each of the seven lines once, please",
+            when=lambda order: sorted(int(line) for line in order) != list(range(1, 8)),
         ),
         Mistake(
             [4, 6, 2, 1, 7, 3, 5],
             "F_t is a weighted sum, and you take it before there are weights",
+            when=_before(6, 2),
+        ),
+        Mistake(
+            [4, 2, 1, 6, 7, 3, 5],
+            "β stands before F_t in your order; what does Eq. 10 read?",
+            when=_before(1, 6),
         ),
         Mistake(
             [4, 2, 6, 7, 1, 3, 5],
             "the graph is drawn before β is known; what lies on the diagonal of Ã?",
+            when=_before(7, 1),
         ),
         Mistake(
             [4, 2, 6, 1, 7, 5, 3],
             "you read out before the graph convolution; which nodes does Eq. 15 average?",
-        ),
-        Mistake(
-            [3, 1, 5, 0, 6, 2, 4],
-            "count the lines from 1, as they are numbered",
+            when=_before(5, 3),
         ),
     ),
     otherwise="write beside each line what it reads and what it makes, then chain them",
@@ -66,10 +83,11 @@ def _chain(
     anew: bool = False,
     layers: int = 2,
     how: str = "mean",
+    degree: str = "adjacency",
 ) -> Tensor:
     joined = knn_adjacency(features, neighbours=2)
     graph = add_attention(joined, beta) if loops else joined
-    spread = propagation(joined, graph) if scaled else graph
+    spread = propagation(joined, graph, degree) if scaled else graph
     for step, weight in enumerate((first, second)[:layers]):
         if anew and step:
             joined = knn_adjacency(features, neighbours=2)
@@ -94,6 +112,14 @@ VECTOR = Exercise(
         Mistake(
             lambda *given: _chain(*given, scaled=False),
             "a frame with many neighbours grows here; what stands on either side of Ã in Eq. 14?",
+        ),
+        Mistake(
+            lambda *given: _chain(*given, degree="weighted"),
+            "D of Ã is the repair; as printed, D is that of A",
+        ),
+        Mistake(
+            lambda *given: _chain(*given) * given[0].shape[1],
+            "this is the sum over the frames; Eq. 15 takes their mean",
         ),
         Mistake(
             lambda *given: _chain(*given, relu=False),
@@ -167,11 +193,12 @@ def _second_half() -> float:
 HALF = Exercise(
     right=_second_half(),
     praise="150 of 300 epochs move the weights by about a thousandth of the way",
-    tolerance=2.5e-6,
+    tolerance=5e-7,
     mistakes=(
         Mistake(
             _rates()[1],
             "this is the sum over the second half; which share of the whole sum is it?",
+            when=lambda share: abs(float(share) - _rates()[1]) < 5e-6,
         ),
         Mistake(
             0.5,
@@ -180,6 +207,21 @@ HALF = Exercise(
         Mistake(
             1 - _second_half(),
             "this is the share of the first half",
+        ),
+        Mistake(
+            0.001,
+            "0.001 is the rate at epoch 150 beside the first, or a share that is rounded; give the "
+            "share of the sums to five digits",
+            when=lambda share: abs(float(share) - 1e-3) < 1e-7,
+        ),
+        Mistake(
+            _rates()[1] / (_rates()[0] - _rates()[1]),
+            "this is the second half beside the first; which share of the whole sum is it?",
+        ),
+        Mistake(
+            100 * _second_half(),
+            "the right share, in per cent; give it as a number from 0 to 1",
+            when=lambda share: abs(float(share) - 100 * _second_half()) < 1e-4,
         ),
         Mistake(
             0.00098,

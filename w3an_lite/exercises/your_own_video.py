@@ -92,6 +92,18 @@ SAME = Exercise(
             "one track ends in the frame in which the other begins; who is in that frame?",
         ),
         Mistake(
+            lambda first, last: first[:, None] > last[None, :],
+            "half of the pairs are there; may the first of the two not be the one that ends first?",
+        ),
+        Mistake(
+            lambda first, last: (last[:, None] < first) & (last < first[:, None]),
+            "both cannot be first: one of the two has to be over before the other begins",
+        ),
+        Mistake(
+            lambda first, last: _same(first, last) | torch.eye(len(first), dtype=torch.bool),
+            "a track is no candidate for itself; what stands on the diagonal?",
+        ),
+        Mistake(
             lambda first, last: ~_same(first, last),
             "this marks the pairs that are seen at once; you want the others",
         ),
