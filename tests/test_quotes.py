@@ -90,10 +90,8 @@ QUOTES = [
     ("12", "readings", "repaired", "W3AN", "SGD at 0.05"),
     ("12", "readings", "repaired", "SGD at 0.02", "SGD at 0.02 without momentum"),
     ("12", "readings", "repaired", "SGD at 0.02 without decay", "SGD at 0.02"),
-    ("12", "readings", "paper", "a window for each frame", "W3AN"),
-    ("12", "readings", "repaired", "a window for each frame", "W3AN"),
-    ("12", "readings", "paper", "frames as they are", "W3AN"),
-    ("12", "readings", "repaired", "frames as they are", "W3AN"),
+    ("12", "readings", "paper", "frames as they are", "a crop of larger frames"),
+    ("12", "readings", "repaired", "frames as they are", "a crop of larger frames"),
 ]
 """Notebook, study, preset, the row that is better, the row it is better than; mAP if not said."""
 

@@ -276,8 +276,10 @@ def test_what_was_put_back_late_is_what_the_report_says() -> None:
         ("groups", "repaired", "carried-soft", "W3AN", "mAP"),
         ("groups", "repaired", "W3AN", "carried-hard", "mAP"),
         ("groups", "repaired", "without-attributes", "carried-hard", "mAP"),
-        ("graph", "repaired", "layers1", "layers4", "mAP"),
-        ("graph", "paper", "layers1", "layers4", "mAP"),
+        ("repairs", "repaired", "W3AN", "linear last layer for residual graph", "mAP"),
+        ("medium/repairs", "repaired", "W3AN", "linear last layer for residual graph", "mAP"),
+        ("readings", "repaired", "frames as they are", "a crop of larger frames", "mAP"),
+        ("readings", "paper", "frames as they are", "a crop of larger frames", "mAP"),
         ("graph", "repaired", "layers1", "layers5", "mAP"),
     ],
 )  # fmt: skip

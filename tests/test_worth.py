@@ -50,8 +50,15 @@ def test_what_a_reading_is_worth_by_hand() -> None:
         below = order.index(f"Eq. 8, {name}") - order.index("Eq. 8")
         assert line.startswith(f"| {name} | −{order.index(name)}.0 [")
         assert line.split(" | ")[3].startswith(f"−{below}.0 [")  # not against the whole network
-    content["rows"] = [row for row in content["rows"] if row["variant"] == "W3AN"]
-    assert "| – | – | – | – |" in format_readings(content)
+    one = "each its own neighbour"
+    content["rows"] = [row for row in content["rows"] if row["variant"] in ("W3AN", one)]
+    assert [line.split(" | ")[0] for line in format_readings(content).splitlines()[2:]] == [
+        f"| {one}"
+    ]
+    content["rows"] = [
+        row for row in content["rows"] if (row["preset"], row["variant"]) != ("paper", one)
+    ]
+    assert f"| {one} | – | – | −" in format_readings(content)
 
 
 def test_eq8_itself_is_compared_with_the_whole_network() -> None:

@@ -199,7 +199,7 @@ def _make_room(axes: Axes, texts: Sequence[Annotation]) -> None:
     for _ in range(4):  # each time the scale is a little smaller
         figure.draw_without_rendering()
         box, (low, high) = axes.get_window_extent(), axes.get_xlim()
-        left = min((text.get_window_extent().x0 for text in texts), default=box.x0 + 4) - 4
+        left = min((text.get_window_extent().x0 for text in texts), default=box.x0 + 12) - 12
         right = max((text.get_window_extent().x1 for text in texts), default=box.x1 - 4) + 4
         scale = (high - low) / box.width
         axes.set_xlim(

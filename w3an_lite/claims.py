@@ -1,7 +1,7 @@
 """The audit of claims: what the paper says, what was measured, and whether it holds here.
 
 A claim is one or more differences that should be above 0, taken seed by seed: the two models of a
-seed saw the same people from the same start. Each difference has a 95% interval of Student's t over
+seed saw the same people in the same order. Each difference has a 95% interval of Student's t over
 the seeds. The rule:
 
 - *holds*: every difference's interval lies above 0;

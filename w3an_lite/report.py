@@ -221,7 +221,7 @@ def write_report(
 
 _INTRODUCTION = (
     "Mean ± standard deviation over the seeds. Differences are paired by seed: both models saw the "
-    "same people from the same start. Nothing here is taken from the paper but what stands in a "
+    "same people in the same order. Nothing here is taken from the paper but what stands in a "
     "column that says so."
 )
 _RULE = (

@@ -52,7 +52,8 @@ def format_readings(content: dict[str, Any]) -> str:
     """What another reading makes of each preset, in points, as one Markdown table.
 
     Of mAP and of β's Spearman: with the reading, less without it. What is read of Eq. 6-8 in
-    `repaired` is compared with `repaired` with Eq. 8 put back.
+    `repaired` is compared with `repaired` with Eq. 8 put back. A reading that no row speaks to is
+    left out.
     """
     worth = {m: MEASURES[m] for m in ("mAP", "spearman_beta_visibility")}
     presets = rows_of(content)
@@ -63,7 +64,8 @@ def format_readings(content: dict[str, Any]) -> str:
         for preset, variants in presets.items():
             pair = (name, WHOLE) if name in variants else (f"{EQ8}, {name}", EQ8)
             cells += [points(interval(paired(content, preset, *pair, m))) or "–" for m in worth]
-        lines.append(table_line([name, *cells]))
+        if set(cells) != {"–"}:
+            lines.append(table_line([name, *cells]))
     return "\n".join(lines)
 
 
