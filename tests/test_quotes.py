@@ -29,6 +29,7 @@ QUOTES = [
     ("04", "alone", "paper", "with one v for all frames", "W3AN"),
     ("04", "repairs", "repaired", "W3AN", "with one v for all frames"),
     ("04", "repairs", "repaired", "W3AN", "with one map for all channels"),
+    ("04", "medium/repairs", "repaired", "W3AN", "with one v for all frames"),
     ("05", "readings", "repaired", "Eq. 8", "Eq. 8, maps not brought to [0, 1]"),
     ("05", "readings", "repaired", "Eq. 8, maps of present attributes", "Eq. 8"),
     ("05", "readings", "repaired", "Eq. 8, gradient through α′", "Eq. 8"),

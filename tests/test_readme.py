@@ -18,7 +18,7 @@ from w3an_lite.claims import interval, paired
 from w3an_lite.data.synthetic import synthped
 from w3an_lite.studies import read_study, scores
 from w3an_lite.trials import summary
-from w3an_lite.worth import format_readings, format_repairs
+from w3an_lite.worth import format_readings, format_repairs, points
 
 README = Path(__file__).parents[1] / "README.md"
 RESULTS = README.parent / "notebooks" / "results"
@@ -122,9 +122,13 @@ def test_the_demonstration_is_the_one_that_is_kept() -> None:
     assert f"({cell(found['repaired']['person_area'], False)} of the picture)" in lines[4]
 
 
+ONE_V = (("table5", "W3AN"), ("repairs", "with one v for all frames"))
+"""With the clock and without it, beside a network without its spatial part."""
+
 LONG = {
     "repaired": ("medium/table5.json", "repaired", "W3AN"),
     "without the spatial part": ("medium/table5.json", "repaired", "WAN"),
+    "with one v for all frames": ("medium/repairs.json", "repaired", "with one v for all frames"),
     "with an α that is the same for every clip": (
         "medium/table5.json",
         "repaired",
@@ -233,6 +237,38 @@ def test_what_the_paper_lacks_of_repaired() -> None:
     inside = [f"{of(*row, 'alpha_inside')['mean']:.3f}" for row in (learning, whole)]
     assert f"an even one ({cell(of(*learning, 'person_area'), False)})" in text
     assert re.search(rf"{inside[0]} of its α lies on the person, [^[]* beside {inside[1]} in", text)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "measure"),
+    [
+        (("medium/repairs", "with one v for all frames"), ("medium/table5", "WAN"), "mAP"),
+        (("medium/repairs", "W3AN"), ("medium/repairs", "with one v for all frames"),
+         "spearman_beta_visibility"),
+        (("repairs", "with one v for all frames"), ("table5", "WAN"), "mAP"),
+        (("repairs", "with one v for all frames"), ("table5", "AP-W3AN"), "mAP"),
+        (("repairs", "with one v for all frames"), ("table5", "AL-W3AN"), "mAP"),
+    ],
+)  # fmt: skip
+def test_what_one_v_for_all_frames_leaves(
+    one: tuple[str, str], other: tuple[str, str], measure: str
+) -> None:
+    own = [of(f"{file}.json", "repaired", row, measure)["seeds"] for file, row in (one, other)]
+    away = interval(list(np.subtract(*own)))[:3]
+    mean, low, high = (f"{100 * v:.1f}".replace("-", "−") for v in away)
+    assert re.search(rf"{mean}\b[^\[\d]*\[{low}, {high}\]", prose())
+
+
+def test_what_one_v_for_all_frames_leaves_is_the_table() -> None:
+    lines = table("| less the same network without the spatial part |")
+    rows = [(folder, row) for folder in ("", "medium/") for row in ONE_V]
+    for line, (folder, (file, row)) in zip(lines, rows, strict=True):
+        own = []
+        for measure in ("mAP", "spearman_beta_visibility", "alpha_pointing"):
+            both = ((f"{folder}{file}.json", row), (f"{folder}table5.json", "WAN"))
+            seeds = [of(name, "repaired", which, measure)["seeds"] for name, which in both]
+            own.append(points(interval(list(np.subtract(*seeds)))))
+        assert line.endswith(" | ".join(["", *own]) + " |")
 
 
 def test_what_each_repair_is_worth_is_what_the_report_says() -> None:
