@@ -5,8 +5,9 @@ Run: OMP_NUM_THREADS=1 python tests/benchmarks/bench_looking.py TRIAL ...
 TRIAL is the folder of a trial, `runs/three/repaired-0` and so on, of any number of seeds. Each
 model looks at the people of its own trial with its own α; with the mean of that α over all clips,
 which is the same whatever is shown; with the α of another clip; and with none. Then the same with
-β, whose mean over all clips is a number for each place in the clip. All but the first are foreign
-to the rest of the network, which was trained on its own. Differences are paired.
+β, whose mean over all clips is a number for each place in the clip; and with its own β of the same
+frames out of order, where a place says nothing of them. All but the first are foreign to the rest
+of the network, which was trained on its own. Differences are paired.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ WAYS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "none": lambda _, even: even,
 }
 """What α or β is exchanged for, given itself and one that is the same everywhere."""
+OUT_OF_ORDER = "its own, frames out of order"
 OF_ALPHA = ("on the person", "maxima", "in clear frames", "in covered frames", "mAP")
 OF_BETA = ("Spearman", "clear above covered", "mAP")
 Found = dict[str, list[float]]
@@ -54,19 +56,28 @@ def look(model: W3AN, split: Split, batch: int = 25) -> tuple[Found, Found]:
     visible = torch.from_numpy(np.stack([truth.visibility[cut] for truth, cut in truths]))
     seen = visible.flatten()
     pixels = torch.from_numpy(np.stack([t.frames.read(cut) for t, cut in chosen]))
-    parts = [model.encode(normalise(part)) for part in pixels.split(batch)]
-    cube, alpha, beta = (
-        torch.cat([getattr(p, name) for p in parts]) for name in ("cube", "alpha", "beta")
-    )
+
+    def encode(pixels: Tensor) -> tuple[Tensor, ...]:
+        parts = [model.encode(normalise(part)) for part in pixels.split(batch)]
+        names = ("cube", "alpha", "beta", "embedding")
+        return tuple(torch.cat([getattr(p, name) for p in parts]) for name in names)
+
+    cube, alpha, beta, _ = encode(pixels)
     who, camera = ([getattr(t, name) for t in split.gallery] for name in ("identity", "camera"))
     asked = [i for i, t in enumerate(split.gallery) if any(t is q for q in split.query)]
 
-    def mean_ap(alpha: Tensor, beta: Tensor | None = None) -> float:
+    def vectors(alpha: Tensor, beta: Tensor | None = None) -> Tensor:
         features = attend(alpha, cube)
-        found = model.gather(features, model.tan(features)[0] if beta is None else beta)[-1]
+        return model.gather(features, model.tan(features)[0] if beta is None else beta)[-1]
+
+    def mean_ap(found: Tensor) -> float:
         return evaluate(
             found[asked], found, np.array(who)[asked], np.array(camera)[asked], who, camera
         ).mean_ap
+
+    def follows(beta: Tensor, visible: Tensor) -> list[float]:
+        clear = audit.auc_clear_covered(beta, visible, clear=CLEAR, covered=COVERED).auc
+        return [audit.spearman_within(beta, visible).rho, clear]
 
     of_alpha, of_beta = {}, {}
     for name, exchanged in WAYS.items():
@@ -74,11 +85,13 @@ def look(model: W3AN, split: Split, batch: int = 25) -> tuple[Found, Found]:
         maps = own.mean(2).flatten(0, 1)
         sides = [torch.ones_like(seen, dtype=torch.bool), seen >= CLEAR, seen < COVERED]
         shares = [audit.pointing(maps[side], mask[side]).share for side in sides]
-        of_alpha[name] = [audit.mass_inside(maps, mask), *shares, mean_ap(own)]
+        of_alpha[name] = [audit.mass_inside(maps, mask), *shares, mean_ap(vectors(own))]
         trust = exchanged(beta, torch.full_like(beta, float(beta.mean())))
-        order = audit.spearman_within(trust, visible).rho
-        clear = audit.auc_clear_covered(trust, visible, clear=CLEAR, covered=COVERED).auc
-        of_beta[name] = [order, clear, mean_ap(alpha, trust)]
+        of_beta[name] = [*follows(trust, visible), mean_ap(vectors(alpha, trust))]
+    order = torch.rand(beta.shape, generator=torch.Generator().manual_seed(0)).argsort(1)
+    clip = torch.arange(len(order))[:, None]
+    *_, trust, found = encode(pixels[clip, order])
+    of_beta[OUT_OF_ORDER] = [*follows(trust, visible[clip, order]), mean_ap(found)]
     return of_alpha, of_beta
 
 
@@ -86,7 +99,7 @@ def table(symbol: str, measures: tuple[str, ...], trials: list[Found]) -> None:
     """Print each way's mean and spread over the trials, and how far its own is above it."""
     print(f"| {symbol} | {' | '.join(measures)} |\n|---|" + "---|" * len(measures))
     first = np.array([found["its own"] for found in trials])
-    for way in WAYS:
+    for way in trials[0]:
         rows = np.array([found[way] for found in trials])
         own = [summary(list(column)) for column in rows.T]
         cells = [
