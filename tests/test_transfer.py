@@ -12,8 +12,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from w3an_lite import transfer as module
 from w3an_lite.backbone import NarrowTrunk
 from w3an_lite.data.attributes import NAMES
+from w3an_lite.data.augment import Augment
 from w3an_lite.data.synthetic import synthped
 from w3an_lite.data.tracklet import ArrayFrames, DataError, Tracklet
 from w3an_lite.transfer import (
@@ -240,3 +242,163 @@ def test_predicting_rests_the_norms_and_gives_chances(crowd: Any) -> None:
     assert network.training
     assert ((found > 0) & (found < 1)).all()
     np.testing.assert_array_equal(predict(network.eval(), people, (32, 16), progress=False), found)
+
+
+def test_no_gradient_flows_through_the_spread() -> None:
+    a, b = sample(4, 0).requires_grad_(), sample(5, 1).requires_grad_()
+    mmd(a, b, (1.0,)).backward()
+    both = torch.cat([a, b]).detach()
+    spread = torch.cdist(both, both).square()[~torch.eye(9, dtype=torch.bool)].median().item()
+    c, d = (x.detach().clone().requires_grad_() for x in (a, b))
+
+    def kernel(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return torch.exp(-(x[:, None] - y[None]).square().sum(-1) / (2 * spread)).mean()
+
+    (kernel(c, c) + kernel(d, d) - 2 * kernel(c, d)).backward()
+    torch.testing.assert_close(a.grad, c.grad, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(b.grad, d.grad, rtol=1e-3, atol=1e-5)
+
+
+def test_rows_that_are_all_alike_have_no_discrepancy() -> None:
+    a = torch.ones(2, 2, requires_grad=True)
+    found = mmd(a, torch.ones(2, 2))
+    (TransferRecipe().mmd_weight * found).backward()
+    assert found.item() == 0
+    assert a.grad is not None
+    assert not a.grad.any()
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "scales"),
+    [
+        ((2, 3), (2, 4), (1.0,)),
+        ((2, 3, 1), (2, 3, 1), (1.0,)),
+        ((0, 3), (2, 3), (1.0,)),
+        ((2, 3), (0, 3), (1.0,)),
+        ((2, 3), (2, 3), ()),
+        ((2, 3), (2, 3), (1.0, 0.0)),
+    ],
+)
+def test_features_that_do_not_fit_are_refused(
+    source: tuple[int, ...], target: tuple[int, ...], scales: tuple[float, ...]
+) -> None:
+    with pytest.raises(ValueError, match=r"with rows, and scales above 0"):
+        mmd(torch.ones(source), torch.ones(target), scales)
+
+
+def test_a_rare_zero_weighs_no_more_than_a_rare_one() -> None:
+    labels = torch.zeros(1000, 2)
+    labels[:, 1] = 1
+    present, absent = rarity_weights(labels)
+    assert present.tolist() == pytest.approx([50, 1 / 1.98])
+    assert absent.tolist() == pytest.approx([1 / 1.98, 50])
+
+
+def test_the_rate_rises_and_falls_as_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over a sixth of the steps, along a cosine; each step has the gradient of its own loss."""
+    rates: list[float] = []
+
+    class Noting(torch.optim.AdamW):
+        def step(self, *given: Any) -> Any:
+            (group,) = self.param_groups
+            assert group["weight_decay"] == 0.25
+            rates.append(group["lr"])
+            assert all(p.grad is not None for p in group["params"])
+            return super().step(*given)
+
+        def zero_grad(self, *given: Any, **more: Any) -> None:
+            super().zero_grad(*given, **more)
+            cleared.append(all(p.grad is None for p in self.param_groups[0]["params"]))
+
+    cleared: list[bool] = []
+    monkeypatch.setattr(torch.optim, "AdamW", Noting)
+    recipe = TransferRecipe(steps=12, batch=2, size=(32, 16), lr=0.01, weight_decay=0.25)
+    transfer(stills(2), stills(2), recipe, NarrowTrunk(2), progress=False)
+    warm = [0.5, *[1.0] * 11]
+    wanted = [0.005 * w * (1 + math.cos(math.pi * k / 12)) for k, w in enumerate(warm)]
+    assert rates == pytest.approx(wanted)
+    assert cleared == [True] * 12
+
+
+def test_what_a_step_sees_is_drawn_from_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tracklets and their frames, crops and flips; and a tracklet's labels go with its frames."""
+    drawn: list[torch.Tensor] = []
+    crops: list[int] = []
+
+    class Noting(Augment):
+        def __call__(self, frames: torch.Tensor, generator: torch.Generator) -> Any:
+            assert (self.pad, self.flip) == (2, 0.5)
+            assert frames.shape == (8, 1, 3, 32, 16)  # each a clip of its own
+            drawn.append(frames)
+            crops.append(generator.initial_seed())
+            return super().__call__(frames, generator)
+
+    def looked(logits: torch.Tensor, labels: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:
+        shown = drawn[-1][:4, 0, 0, 0, 0] // 20 % 2  # the frame's value tells whose it is
+        assert torch.equal(labels[:, 0], shown.float())
+        return weighted_loss(logits, labels, *weights)
+
+    monkeypatch.setattr(module, "Augment", Noting)
+    monkeypatch.setattr(module, "weighted_loss", looked)
+    source = [stills(1, 20 * k, k % 2)[0] for k in range(8)]
+    film = np.arange(40, 52, dtype=np.uint8)[:, None, None, None] * np.ones((1, 3, 32, 16))
+    target = [Tracklet(ArrayFrames(film.astype(np.uint8)), 0, 0)]
+    for seed in (0, 1):
+        recipe = TransferRecipe(steps=3, batch=4, size=(32, 16), seed=seed)
+        transfer(source, target, recipe, NarrowTrunk(2), progress=False)
+    assert crops == [0] * 3 + [1] * 3
+    assert not torch.equal(torch.cat(drawn[:3]), torch.cat(drawn[3:]))
+    sources, films = (torch.cat([d[part, 0, 0, 0, 0] for d in drawn]).unique()
+                      for part in (slice(0, 4), slice(4, 8)))  # fmt: skip
+    assert sources.max() == 140
+    assert len(films) > 5  # frames of the film at random
+
+
+@pytest.mark.parametrize("adapt", [False, True])
+def test_norms_see_the_target_without_mmd_too(adapt: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(
+        module, "normalise", lambda frames: seen.append(len(frames)) or frames / 255
+    )
+    recipe = TransferRecipe(0.0, adapt, steps=2, batch=4, size=(32, 16))
+    transfer(stills(2), stills(2), recipe, NarrowTrunk(2), progress=False)
+    assert seen == [8 if adapt else 4] * 2
+
+
+def test_both_domains_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    def looked(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        assert source.shape == target.shape == (4, NarrowTrunk(2).channels)
+        seen.append(source.requires_grad and target.requires_grad)
+        return mmd(source, target)
+
+    monkeypatch.setattr(module, "mmd", looked)
+    network = transfer(stills(2), stills(2), SHORT, NarrowTrunk(2), progress=False)
+    assert seen == [True] * 3
+    assert not network.training
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_ends_it(value: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "weighted_loss", lambda *_: torch.tensor(value))
+    with pytest.raises(FloatingPointError, match=f"the loss is {value} at step 0; lower lr"):
+        transfer(stills(2), stills(2), SHORT, NarrowTrunk(2), progress=False)
+
+
+def test_more_frames_than_there_are_count_once(crowd: Callable[..., list[Tracklet]]) -> None:
+    torch.manual_seed(0)
+    network, people = AttributeNetwork(NarrowTrunk(2)).eval(), crowd(2, each=1, frames=3)
+    whole = predict(network, people, (32, 16), progress=False)
+    many = predict(network, people, (32, 16), frames=4, progress=False)
+    np.testing.assert_array_equal(many, whole)
+    for wrong in ({"frames": 0}, {"batch": 0}):
+        with pytest.raises(DataError, match="give at least 1 of each"):
+            predict(network, people, (32, 16), progress=False, **wrong)
+
+
+def test_no_batch_is_larger_than_asked(crowd: Callable[..., list[Tracklet]]) -> None:
+    people = crowd(2, each=2, frames=[5, 3])
+    batches = list(module._batched(people, (32, 16), None, 4))
+    assert [rows.tolist() for rows, _ in batches] == [[0] * 4, [0, 1, 1, 1], [2] * 4, [2, 3, 3, 3]]
+    assert all(len(rows) == len(pixels) for rows, pixels in batches)

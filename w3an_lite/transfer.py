@@ -55,7 +55,8 @@ def mmd(source: Tensor, target: Tensor, scales: Sequence[float] = SCALES) -> Ten
     both = torch.cat([source, target])
     square = (both.unsqueeze(1) - both.unsqueeze(0)).square().sum(-1)
     other = ~torch.eye(len(both), dtype=torch.bool, device=both.device)
-    spread = square.detach()[other].median().clamp_min(torch.finfo(square.dtype).tiny)
+    # of rows that are all alike it is 0; 1 / spread has to be a number, or 0 times it is nan
+    spread = square.detach()[other].median().clamp_min(torch.finfo(square.dtype).tiny ** 0.5)
     kernel = torch.stack([torch.exp(-square / (2 * c * c * spread)) for c in scales]).sum(0)
     n = len(source)
     return kernel[:n, :n].mean() + kernel[n:, n:].mean() - 2 * kernel[:n, n:].mean()
