@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from w3an_lite import checkpoint, provenance
 from w3an_lite.backbone import NarrowTrunk
 from w3an_lite.data.tracklet import Tracklet
-from w3an_lite.files import load_plain, read_rows
+from w3an_lite.files import load_plain, read_rows, save_plain
 from w3an_lite.model import W3AN
 from w3an_lite.training import Recipe, train
 
@@ -172,3 +172,61 @@ def test_rows_are_packed_to_the_bit() -> None:
     rows = [{"a": 1 / 3, "b": 2.0}, {"a": 1e-300}, {"c": -0.0, "a": math.pi}]
     assert checkpoint.unpack_rows(checkpoint.pack_rows(rows)) == rows
     assert checkpoint.unpack_rows(checkpoint.pack_rows([])) == []
+
+
+def _kept(path: Path, **changes: Any) -> Path:
+    whole = {
+        "form": checkpoint.FORM, "settings": {"recipe": {"lr": 0.1, "seed": 0}}, "epoch": 1,
+        "step": 0, "rows": {}, "evaluations": [{"epoch": 1, "mAP": 0.5, "more": 1}], "model": {},
+        "optimiser": {}, "generators": {},
+    }  # fmt: skip
+    content = {k: v for k, v in {**whole, **changes}.items() if v is not None}
+    save_plain(content, path)
+    return path
+
+
+def test_a_checkpoint_is_read_with_the_settings_it_was_written_with(tmp_path: Path) -> None:
+    """Earlier ones knew nothing of the data; what a later library sets was never set before."""
+    path, same = _kept(tmp_path / "last.pt"), {"recipe": {"lr": 0.1, "seed": 0}}
+    assert checkpoint.read_checkpoint(path, same)["epoch"] == 1
+    assert checkpoint.read_checkpoint(path, {**same, "data": {"tracklets": "ab"}})["step"] == 0
+    for wanted, message in (
+        ({"lr": 0.2, "seed": 0}, r"recipe lr was 0\.1, now 0\.2"),
+        ({"lr": 0.1, "seed": 1}, "recipe seed was 0, now 1"),
+        ({"lr": 0.1, "seed": 0, "erase": 0.3}, r"recipe erase was None, now 0\.3"),
+    ):
+        with pytest.raises(ValueError, match=rf"last\.pt is of another run: {message}; resume"):
+            checkpoint.read_checkpoint(path, {"recipe": wanted})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"form": 3}, "of form 3, this library reads form 2"),
+        ({"form": None}, "of form None, this library reads form 2"),
+        ({"settings": {"recipe": {}, "model": 3}}, "is no checkpoint of a training run"),
+        ({"step": "0"}, "its 'step' is str, not int"),
+        ({"rows": None}, "its 'rows' is nothing, not dict"),
+        ({"generators": []}, "its 'generators' is list, not dict"),
+        ({"evaluations": [{"epoch": 1}]}, "an evaluation has no epoch or no mAP"),
+        ({"evaluations": [{"mAP": 0.5}]}, "an evaluation has no epoch or no mAP"),
+        ({"evaluations": [0.5]}, "an evaluation has no epoch or no mAP"),
+    ],
+    ids=str,
+)
+def test_what_is_no_checkpoint_is_said(
+    changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        checkpoint.read_checkpoint(_kept(tmp_path / "last.pt", **changes), {})
+
+
+def test_each_gpu_gets_its_own_generator_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of three is here no more."""
+    put: list[Any] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: ["a", "b", "c"])
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda *given: put.append(given))
+    checkpoint.set_generator_states(checkpoint.generator_states())
+    assert put == [("a", 0), ("b", 1)]

@@ -14,9 +14,16 @@ import torch.distributed as dist
 from forked import PROCESSES
 from torch import nn
 
+from w3an_lite import distributed
 from w3an_lite.data.sampling import Batches
 from w3an_lite.data.tracklet import DataError, FileFrames, Tracklet
-from w3an_lite.distributed import Ranks, WholeBatchNorm, process_group, whole_batch_norms
+from w3an_lite.distributed import (
+    PATIENCE,
+    Ranks,
+    WholeBatchNorm,
+    process_group,
+    whole_batch_norms,
+)
 from w3an_lite.losses import Objective
 from w3an_lite.model import W3AN
 from w3an_lite.reading import Steps
@@ -232,3 +239,101 @@ def test_a_share_of_a_plan_reads_no_other_frames(crowd: Crowd) -> None:
     lost = [replace(t, frames=FileFrames((Path("gone.jpg"),) * 3)) for t in people]
     batches = Batches(lost, 4, 2, 3)
     assert isinstance(Steps(batches, Ranks(0, 2), None)[0], DataError)
+
+
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_processes_meet_as_torchrun_has_it(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each on its own GPU, patient, and the group is left after an error too."""
+    done: list[Any] = []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(dist, "init_process_group", lambda **given: done.append(given))
+    monkeypatch.setattr(dist, "destroy_process_group", lambda: done.append("left"))
+    monkeypatch.setattr(torch.cuda, "set_device", done.append)
+    second = torch.device("cuda", 1)
+    with pytest.raises(KeyError), process_group(torch.device(kind)) as device:  # noqa: PT012
+        done.append("work")
+        assert device == (second if kind == "cuda" else torch.device("cpu"))
+        raise KeyError
+    if kind == "cuda":
+        assert done.pop(0) == second
+        assert done[0] == {"timeout": PATIENCE, "backend": "nccl", "device_id": second}
+    else:
+        assert done[0] == {"timeout": PATIENCE, "backend": "gloo"}
+    assert done[1:] == ["work", "left"]
+
+
+@pytest.fixture
+def doubled(monkeypatch: pytest.MonkeyPatch) -> Ranks:
+    """The first of two processes, of which the other has the very same."""
+    two = Ranks(0, 2)
+    monkeypatch.setattr(Ranks, "now", classmethod(lambda cls: two))
+    monkeypatch.setattr(dist, "all_reduce", lambda values: values.mul_(2))
+    return two
+
+
+def test_a_mean_leaves_what_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dist, "all_reduce", lambda values: values.add_(3))  # the other's
+    own = torch.tensor([1.0, 3.0])
+    assert Ranks(0, 2).mean(own).tolist() == [2.0, 3.0]
+    assert own.tolist() == [1.0, 3.0]
+
+
+def test_statistics_far_from_zero_keep_their_variance(doubled: Ranks) -> None:
+    """The square of a mean of a thousand leaves little of a variance of one in float32."""
+    own = 1000 + torch.randn(64, 3)
+    plain, mine = nn.BatchNorm1d(3, eps=0.5), WholeBatchNorm(3, eps=0.5)
+    torch.testing.assert_close(mine(own), plain(torch.cat([own, own]))[:64], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(mine.state_dict(), plain.state_dict(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_norm_stays_as_it_was_set(frozen: bool, doubled: Ranks) -> None:
+    norm = nn.BatchNorm2d(3, eps=0.5, momentum=0.3, affine=False)
+    model = nn.Sequential(nn.Sequential(norm), nn.Identity())
+    norm.train(not frozen)
+    with whole_batch_norms(model, doubled, torch.device("cpu")):
+        twin = model[0][0]
+        assert isinstance(twin, WholeBatchNorm)
+        assert (twin.eps, twin.momentum, twin.affine, twin.weight) == (0.5, 0.3, False, None)
+        assert twin.training is not frozen
+        assert twin.running_var is norm.running_var
+        frames = torch.randn(4, 3, 2, 2)
+        model(frames)
+        assert int(norm.num_batches_tracked) == (0 if frozen else 1)
+        model.eval()
+        wanted = (frames - norm.running_mean.view(3, 1, 1)) * torch.rsqrt(
+            norm.running_var.view(3, 1, 1) + 0.5
+        )
+        torch.testing.assert_close(model(frames), wanted)
+    assert model[0][0] is norm
+    assert not norm.training  # as the model that it is in
+    with pytest.raises(KeyError), whole_batch_norms(model.train(), doubled, torch.device("cpu")):
+        raise KeyError
+    assert model[0][0] is norm
+    assert norm.training
+
+
+@pytest.mark.parametrize("option", ["broadcast_buffers", "forward_sync_buffers"])
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_gradients_are_joined_and_statistics_left(
+    option: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under either name of the option; a head without gradient stops nothing."""
+
+    def old(module: Any, broadcast_buffers: bool = True, **more: Any) -> dict[str, Any]:
+        return {"module": module, "broadcast_buffers": broadcast_buffers, **more}
+
+    def new(module: Any, forward_sync_buffers: bool = True, **more: Any) -> dict[str, Any]:
+        return {"module": module, "forward_sync_buffers": forward_sync_buffers, **more}
+
+    joined = old if option == "broadcast_buffers" else new
+    monkeypatch.setattr(distributed, "DistributedDataParallel", joined)
+    device = torch.device("cuda", 1) if kind == "cuda" else torch.device("cpu")
+    model = nn.Linear(2, 2)
+    assert Ranks(0, 2).wrap(model, device) == {
+        "module": model,
+        option: False,
+        "device_ids": [1] if kind == "cuda" else None,
+        "find_unused_parameters": True,
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from w3an_lite.files import (
     load_weights,
     put_in_place,
     read_rows,
+    remove_left_over,
     replacing,
     save_plain,
     write_rows,
@@ -112,7 +114,9 @@ def test_an_error_on_the_way_leaves_the_old_file(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("closed")])
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), RuntimeError("closed\nat")]
+)
 def test_a_full_disk_is_one_sentence_and_keeps_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
@@ -124,8 +128,9 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_old_file(
         raise error
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(OSError, match=r"a\.pt could not be written .*free space"):
+    with pytest.raises(OSError, match=r"a\.pt could not be written .*free space") as caught:
         save_plain({"a": 2}, path)
+    assert "\n" not in str(caught.value)
     assert load_plain(path) == {"a": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["a.pt"]
 
@@ -205,3 +210,70 @@ def test_a_folder_takes_the_place_of_an_empty_one(tmp_path: Path) -> None:
 def test_rows_for_a_sheet_begin_with_its_mark(tmp_path: Path) -> None:
     write_rows([{"name": "Müller"}], tmp_path / "a.csv", "utf-8-sig")
     assert (tmp_path / "a.csv").read_bytes().startswith(b"\xef\xbb\xbfname")
+
+
+def test_what_is_being_written_lies_beside_its_file_and_says_by_whom(tmp_path: Path) -> None:
+    with replacing(tmp_path / "a.pt") as part:
+        assert part == tmp_path / f".a.pt.{os.getpid()}.part.pt"  # two processes may write one
+        part.touch()
+
+
+def test_only_what_a_killed_process_left_of_this_file_is_removed(tmp_path: Path) -> None:
+    kept = ["a.pt", ".a.pt.1.part", ".a.pt.1.part.pt.bak", ".axpt.1.part.pt", ".b.pt.1.part.pt"]
+    left = [".a.pt.1.part.pt", ".a.pt.23.part.pt"]
+    for name in kept + left:
+        (tmp_path / name).touch()
+    (tmp_path / ".a.pt.4.part.pt").mkdir()
+    remove_left_over(tmp_path / "a.pt")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*kept, ".a.pt.4.part.pt"])
+    remove_left_over(tmp_path / "none" / "a.pt")
+
+
+def test_a_file_takes_the_place_of_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "part").touch()
+    with pytest.raises(OSError):
+        put_in_place(tmp_path / "part", tmp_path / "a")
+    assert (tmp_path / "a").is_dir()
+    assert (tmp_path / "part").is_file()
+
+
+def test_an_empty_folder_makes_way_where_nothing_is_renamed_onto_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Windows has it."""
+    real = os.replace
+
+    def strict(part: Path, path: Path) -> None:
+        if path.is_dir():
+            raise PermissionError(13, "Access is denied")
+        real(part, path)
+
+    monkeypatch.setattr(os, "replace", strict)
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "x").touch()
+    put_in_place(tmp_path / "part", tmp_path / "whole")
+    assert (tmp_path / "whole" / "x").is_file()
+
+
+def test_an_ordered_dict_that_is_no_state_is_made_plain_too(tmp_path: Path) -> None:
+    save_plain({"kept": OrderedDict(count=np.int64(3), weight=torch.ones(2))}, tmp_path / "x.pt")
+    back = load_plain(tmp_path / "x.pt")["kept"]
+    assert type(back["count"]) is int
+    assert torch.equal(back["weight"], torch.ones(2))
+
+
+def test_what_a_gpu_wrote_is_read_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_plain({"a": torch.ones(2)}, tmp_path / "x.pt")
+    plain, places = torch.load, []
+
+    def load(*given: Any, map_location: Any = None, **more: Any) -> Any:
+        places.append(map_location)
+        return plain(*given, map_location=map_location, **more)
+
+    monkeypatch.setattr(torch, "load", load)
+    load_plain(tmp_path / "x.pt")
+    assert places == ["cpu"]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
+from torchvision.io import ImageReadMode
 
 from w3an_lite import reading
 from w3an_lite.data.pack import pack
@@ -229,3 +235,127 @@ def test_too_little_shared_memory_is_said_before_a_worker_begins(
         read_ahead(batches, range(1), CPU, workers=8)
     monkeypatch.setattr(reading, "SHARED", tmp_path / "none")
     reading.check_shared(batches, 8)
+
+
+def test_a_gpu_is_given_the_files_of_its_tracklet(
+    crowd: Crowd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each whole, in order, and asked for in colour."""
+    pack(Split("s", crowd(3)), tmp_path / "s", None, "jpeg")
+    people, gpu = open_store(tmp_path / "s").train, torch.device("cuda", 0)
+
+    def decode(files: list[Tensor], mode: object, device: torch.device) -> list[Tensor]:
+        assert (mode, device) == (ImageReadMode.RGB, gpu)
+        pictures = [Image.open(BytesIO(file.numpy().tobytes())) for file in files]
+        return [torch.from_numpy(np.array(p).transpose(2, 0, 1)) for p in pictures]
+
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: Mock())
+    monkeypatch.setattr("torchvision.io.decode_jpeg", decode)
+    for tracklet in (people[0], people[3], people[-1]):
+        there = reading._decode_there(tracklet.frames, None, gpu)
+        assert there is not None
+        np.testing.assert_array_equal(there.numpy(), tracklet.frames.read(range(len(tracklet))))
+
+
+def test_frames_are_made_smaller_on_a_gpu_as_pillow_makes_them() -> None:
+    """To a grey level; without its filter a board of single pixels would not turn grey."""
+    image = torch.randint(0, 256, (3, 64, 32), dtype=torch.uint8)
+    small = reading._resized(image, (20, 10))
+    picture = Image.fromarray(image.numpy().transpose(1, 2, 0))
+    wanted = np.array(picture.resize((10, 20), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
+    off = small.int().numpy() - wanted.astype(int)
+    assert small.dtype == torch.uint8
+    assert np.abs(off).max() <= 1
+    assert abs(off.mean()) < 0.1  # rounded, not cut off
+
+
+class Refusing:
+    """Frames whose disk fails."""
+
+    def __len__(self) -> int:
+        return 5
+
+    def read(self, *_: object) -> np.ndarray:
+        raise OSError("the disk is gone")
+
+
+def test_a_disk_that_fails_is_told_with_its_batch(crowd: Crowd) -> None:
+    people = [replace(t, frames=Refusing()) for t in crowd(6)]
+    steps = reading.Steps(Batches(people, 4, 2, 3), Ranks(), None)
+    error = steps[5]  # of three an epoch
+    assert isinstance(error, DataError)
+    names = ", ".join(t.name for t in steps.batches.at(1).plan(2).tracklets)
+    assert str(error) == f"the disk is gone (epoch 1, step 2, batch: {names})"
+
+
+def test_reading_draws_nothing_from_the_generator_of_all(crowd: Crowd) -> None:
+    """A trunk of one's own may draw from it, and has to draw the same after a resumption."""
+    batches, before = Batches(crowd(4), 4, 2, 3), torch.get_rng_state()
+    clips(batches, range(2))
+    clips(batches, range(2), workers=1)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_batch_of_another_vocabulary_keeps_it(crowd: Crowd) -> None:
+    """Of people of whom nothing is known."""
+    people = [replace(t, attributes=None) for t in crowd(4)]
+    (batch,) = clips(Batches(people, 4, 2, 3, attributes=5), range(1))
+    assert batch.clips.attributes.shape == (4, 5)
+
+
+def test_only_the_training_process_hears_ctrl_c(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ignored: list[Any] = []
+    monkeypatch.setattr(reading.signal, "signal", lambda *given: ignored.append(given))
+    reading._undisturbed(0)
+    assert ignored == [(signal.SIGINT, signal.SIG_IGN), (signal.SIGTERM, signal.SIG_IGN)]
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(reading, "DataLoader", lambda _, **given: asked.append(given) or [])
+    people = crowd(4)
+    batches = Batches(people, 4, 2, 3)
+    read_ahead(batches, range(1), CPU, workers=2)
+    read_ahead(batches, range(1), CPU, workers=2, held=HeldFrames(people, None, CPU))
+    assert asked[0]["worker_init_fn"] is reading._undisturbed
+    assert [given["num_workers"] for given in asked] == [2, 0]  # what is held needs no reading
+
+
+def test_each_batch_is_handed_over_while_the_next_is_copied(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In order, the last one too; the stream of the step waits for it and keeps its memory."""
+    done: list[Any] = []
+
+    class Stream:
+        def __init__(self, *_: object) -> None:
+            self.number = 0
+
+        def record_event(self) -> str:
+            self.number += 1
+            done.append(f"copied {self.number}")
+            return f"event {self.number}"
+
+        def wait_event(self, event: str) -> None:
+            done.append(f"waits for {event}")
+
+    step = Stream()
+    kept: list[tuple[int, object]] = []
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda _: nullcontext())
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: step)
+    monkeypatch.setattr(reading, "_moved", lambda batch, _: batch)
+    monkeypatch.setattr(Tensor, "record_stream", lambda self, s: kept.append((self.data_ptr(), s)))
+    some = clips(Batches(crowd(6), 4, 2, 3), range(2))
+    items = [(0, some[0]), (1, DataError("lost")), (2, some[1])]
+    copied = reading._copied_ahead(iter(items), torch.device("cuda", 0))
+    got = [(done.append(f"step {k}"), (k, batch))[1] for k, batch in copied]
+    assert [k for k, _ in got] == [0, 1, 2]
+    assert all(a is b for (_, a), (_, b) in zip(got, items, strict=True))
+    assert done == [
+        *("copied 1", "copied 2", "waits for event 1", "step 0"),
+        *("copied 3", "waits for event 2", "step 1", "waits for event 3", "step 2"),
+    ]
+    parts = [b.clips for b in some]
+    assert kept == [
+        (t.data_ptr(), step) for c in parts for t in (c.frames, c.identity, c.attributes)
+    ]

@@ -6,10 +6,12 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 
+from w3an_lite import files
 from w3an_lite.data.tracklet import Tracklet
 from w3an_lite.files import read_rows, write_rows
 from w3an_lite.model import W3AN
@@ -174,3 +176,87 @@ def test_a_log_that_is_open_elsewhere_stops_no_training(
     monkeypatch.setattr("w3an_lite.files.put_in_place", full)
     with pytest.raises(OSError, match="No space left"):
         run.write([{"epoch": 0.0, "step": 0.0}], [])
+
+
+@pytest.mark.parametrize(("epochs", "x"), [(2, "step"), (3, "epoch")])
+def test_three_epochs_are_enough_for_a_point_an_epoch(
+    epochs: int, x: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[int, str]] = []
+    monkeypatch.setattr(
+        "w3an_lite.plots.training_curves", lambda log, title, x: drawn.append((len(log["loss"]), x))
+    )
+    monkeypatch.setattr("w3an_lite.plots.save", lambda figure, path: path)
+    rows = [{"epoch": e, "step": s, "loss": 1.0} for e in range(epochs) for s in (0, 1, 2)]
+    write_rows(rows, tmp_path / "log.csv")
+    draw_curves(tmp_path)
+    assert drawn == [(epochs if x == "epoch" else 3 * epochs, x)]
+
+
+class Writer:
+    """In place of TensorBoard's: notes what it is asked for."""
+
+    asked: ClassVar[list[Any]] = []
+
+    def __init__(self, folder: str, purge_step: int) -> None:
+        self.asked.append((folder, purge_step))
+
+    def add_scalar(self, *given: Any) -> None:
+        self.asked.append(given)
+
+    def flush(self) -> None:
+        self.asked.append("flush")
+
+    def close(self) -> None:
+        self.asked.append("close")
+
+
+def test_events_of_a_run_that_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Older ones of the steps it makes again do not count; each write reaches the disk."""
+    monkeypatch.setattr(Writer, "asked", [])
+    monkeypatch.setitem(
+        sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer)
+    )
+    log = RunLog(tmp_path, tensorboard=True, start=7)
+    rows = [{"epoch": 1.0, "step": 2.0, "loss": loss} for loss in (0.5, 0.25)]
+    log.steps(rows, 7)
+    log.evaluated({"protocol": "p", "epoch": 2, "mAP": 0.5, "rank1": 0.6, "rank20": 0.9}, 9)
+    log.write(rows, [])
+    log.close()
+    assert Writer.asked == [
+        (str(tmp_path / "tensorboard"), 7),
+        ("train/loss", 0.5, 7),
+        ("train/loss", 0.25, 8),
+        ("p/mAP", 0.5, 9),
+        ("p/rank1", 0.6, 9),
+        ("p/rank20", 0.9, 9),
+        "flush",
+        "close",
+    ]
+
+
+def test_a_run_without_a_folder_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Writer, "asked", [])
+    monkeypatch.setitem(
+        sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer)
+    )
+    log = RunLog(None, tensorboard=True)
+    log.steps([{"loss": 1.0}], 0)
+    log.write([{"loss": 1.0}], [{"mAP": 0.5}])
+    log.close()
+    assert Writer.asked == []
+
+
+def test_a_log_that_is_held_open_holds_up_no_other_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = files.put_in_place
+
+    def held(part: Path, path: Path) -> None:
+        if path.name == LOG:
+            raise PermissionError(13, "The process cannot access the file")
+        real(part, path)
+
+    monkeypatch.setattr(files, "put_in_place", held)
+    RunLog(tmp_path).write([{"epoch": 0.0}], [{"epoch": 1, "mAP": 0.5}])
+    assert [p.name for p in tmp_path.iterdir()] == ["evaluations.csv"]

@@ -303,3 +303,76 @@ def test_threads_come_back_after_an_error() -> None:
     with pytest.raises(KeyError), cpu_threads(before + 1):
         raise KeyError
     assert torch.get_num_threads() == before
+
+
+def test_bfloat16_that_has_to_be_imitated_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "compiles", lambda: False)
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation
+    )
+    assert Speed().on(torch.device("cuda", 0), Ranks()).autocast is False
+
+
+def test_whether_frames_are_held_stays_open_on_a_gpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    gpu, cpu = torch.device("cuda", 0), torch.device("cpu")
+    found = [[Speed(hold=h).on(d, Ranks()).hold for h in (None, False, True)] for d in (gpu, cpu)]
+    assert found == [[None, False, True], [False, False, True]]
+
+
+def test_the_forward_pass_is_cast_to_bfloat16_if_asked() -> None:
+    a, cpu = torch.rand(2, 2), torch.device("cpu")
+    for asked, kind in ((True, torch.bfloat16), (False, torch.float32), (None, torch.float32)):
+        with Speed(autocast=asked).casting(cpu):
+            assert (a @ a).dtype == kind
+
+
+def test_what_is_small_and_exact_is_not_cast() -> None:
+    given = torch.rand(4, 4)
+    plain = module.in_float32(lambda x: x @ x, given)
+    assert torch.equal(plain, given @ given)
+    rounded = given.bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = module.in_float32(lambda x: x @ x, rounded)
+    assert torch.equal(found, rounded.float() @ rounded.float())
+    assert module.in_float32(lambda x: x.dtype, rounded) == torch.bfloat16  # nothing is cast here
+
+
+def test_other_sizes_run_as_they_are_written(tiny: Build) -> None:
+    model = tiny()
+    model.backbone._compiled_call_impl = "compiled"
+    with pytest.raises(KeyError), module.uncompiled(model.backbone, model.san, None):  # noqa: PT012
+        assert model.backbone._compiled_call_impl is None
+        raise KeyError
+    assert model.backbone._compiled_call_impl == "compiled"
+    assert model.san._compiled_call_impl is None
+
+
+def test_what_was_compiled_is_forgotten(tiny: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the shapes of another model would count against the same few."""
+    forgotten: list[int] = []
+    monkeypatch.setattr(torch.compiler, "reset", lambda: forgotten.append(1))
+    with Speed(compile=False).applied(tiny().backbone):
+        pass
+    assert forgotten == []
+    with Speed(compile=True).applied(tiny().backbone):
+        pass
+    assert forgotten == [1]
+
+
+def test_so_many_threads_within() -> None:
+    before = torch.get_num_threads()
+    with cpu_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+
+
+@pytest.mark.parametrize("there", ["gcc", "clang"])
+def test_either_compiler_compiles(
+    there: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "Python.h").touch()
+    monkeypatch.setattr(module, "find_spec", lambda name: name)
+    monkeypatch.setattr(module.sysconfig, "get_paths", lambda: {"include": str(tmp_path)})
+    monkeypatch.setattr(module.shutil, "which", lambda name: name if name == there else None)
+    monkeypatch.delenv("CC", raising=False)
+    assert module.compiles()

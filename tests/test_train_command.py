@@ -8,23 +8,33 @@ import os
 import shutil
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
 from forked import PROCESSES
+from torch import Tensor
 
-from w3an_lite import train_command
+from w3an_lite import dry_run as costs
+from w3an_lite import train_command, train_plan
 from w3an_lite.__main__ import main
 from w3an_lite.data.attribute_file import attribute_rows
 from w3an_lite.data.attributes import NAMES
 from w3an_lite.data.datasets import load_dataset
 from w3an_lite.data.output import all_tracklets
+from w3an_lite.data.synthetic import synthped
+from w3an_lite.data.tracklet import DataError, FileFrames, Split, Tracklet
 from w3an_lite.files import load_plain, read_rows, write_rows
+from w3an_lite.losses import Objective
 from w3an_lite.model import W3AN
 from w3an_lite.presets import SMALL
+from w3an_lite.recipe import Recipe
+from w3an_lite.speed import Speed
+from w3an_lite.train_plan import Plan, splits_of, workers_for
 
 QUICK = ("--scale", "small", "--weights", "none", "--epochs", "1", "--threads", "1")
 QUICK += ("--workers", "0", "--no-tensorboard")
@@ -392,3 +402,330 @@ def test_two_processes_from_the_command_line(run: Run, tmp_path: Path) -> None:
     assert run("train", *DRAWN, *QUICK, "--out", tmp_path / "one")[0] == 0
     one, two = state(tmp_path / "one"), state(tmp_path / "two")
     torch.testing.assert_close(two, one, rtol=1e-2, atol=6e-3)  # AdamW steps by 0.003, up or down
+
+
+def plan(**changes: Any) -> Plan:
+    given = {"preset": "repaired", "scale": "small", "seed": 0, "epochs": None, "weights": None}
+    return Plan(**{**given, "workers": 0, "resize": True, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "fresh", "weights"),
+    [
+        ({}, True, "stills"),
+        ({}, False, "stills"),
+        ({"weights": "none"}, True, None),
+        ({"weights": "a.pt"}, True, "a.pt"),
+        ({"scale": "paper"}, True, "imagenet"),
+        ({"scale": "paper"}, False, None),  # the checkpoint holds them
+        ({"scale": "paper", "weights": "none"}, True, None),
+        ({"scale": "paper", "weights": "a.pt"}, True, "a.pt"),
+    ],
+)
+def test_a_plan_begins_with_the_weights_of_its_scale(
+    changes: dict[str, Any], fresh: bool, weights: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[Any] = []
+
+    def preset(*given: Any, **shape: Any) -> Tensor:
+        built.append((*given, shape["weights"]))
+        return torch.rand(())
+
+    monkeypatch.setattr(train_plan, "W3AN", SimpleNamespace(preset=preset))
+    people = synthped(3, 1, frames=1, size=(32, 16), tracklets=1)
+    first, again = (plan(seed=4, **changes).build(people, fresh)[0] for _ in range(2))
+    assert built == [("repaired", 3, weights)] * 2
+    assert torch.equal(first, again)  # the seed's, whatever was drawn before
+    assert not torch.equal(first, plan(seed=5, **changes).build(people, fresh)[0])
+
+
+def test_a_plan_brings_its_preset_and_its_schedule() -> None:
+    people = synthped(3, 1, frames=1, size=(32, 16), tracklets=1)
+    asked = {"preset": "mean_pool", "weights": "none", "seed": 6, "workers": 2}
+    _, objective, recipe = plan(**asked).build(people, True)
+    assert objective == Objective.preset("mean_pool") != Objective()
+    assert recipe.load_size == SMALL["model"]["size"]
+    assert (recipe.seed, recipe.workers, recipe.epochs) == (6, 2, SMALL["recipe"]["epochs"])
+    _, _, recipe = plan(**asked, resize=False, epochs=5).build(people, True)
+    assert (recipe.load_size, recipe.epochs) == (None, 5)
+    paper = plan(**{**asked, "preset": "paper", "scale": "paper", "epochs": 5})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train_plan, "W3AN", SimpleNamespace(preset=lambda *_, **__: None))
+        _, _, recipe = paper.build(people, True)
+    assert recipe == Recipe.preset("paper", seed=6, workers=2, epochs=5)
+
+
+def test_a_result_counts_again_for_the_same_tracklets_alone() -> None:
+    people = synthped(2, 2, frames=1, size=(32, 16))
+    asked = plan(epochs=3, weights="none").asked(people)
+    tracklets = asked.pop("tracklets")
+    assert asked == {
+        "preset": "repaired", "scale": "small", "seed": 0, "epochs": 3, "weights": "none",
+        "protocol": people.name,
+    }  # fmt: skip
+    for part in ("train", "query", "gallery"):
+        fewer = replace(people, **{part: getattr(people, part)[1:]})
+        changed = [a != b for a, b in zip(plan().asked(fewer)["tracklets"], tracklets, strict=True)]
+        assert changed == [part == name for name in ("train", "query", "gallery")]
+
+
+@pytest.mark.parametrize(
+    ("cores", "processes", "workers"), [(1, 1, 1), (2, 1, 1), (6, 1, 5), (64, 1, 8), (16, 4, 3)]
+)
+def test_a_process_a_core_but_one_reads(
+    cores: int, processes: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_plan, "usable_cores", lambda: cores)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    assert workers_for(None, drawn=False) == workers
+    assert workers_for(None, drawn=True) == 0
+    for asked in (0, 3):
+        assert workers_for(asked, drawn=False) == workers_for(asked, drawn=True) == asked
+
+
+OPTIONS = {"labels": None, "unofficial": False, "seed": 5}
+
+
+def test_drawn_people_are_covered_unless_it_is_said_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(train_plan, "load_dataset", lambda *given, **options: (given, options))
+    usual = {"identities": 256, "test_identities": 100, "occlusion": "mixed"}
+    for changes in ({}, {"occlusion": "none", "identities": 9}):
+        loads = splits_of("synthped", None, None, None, None, {**OPTIONS, **changes})
+        (given, options) = loads[""]()
+        assert given == ("synthped", None, None)
+        assert options == {**usual, "test_occlusion": "heavy", "seed": 5, **changes}
+
+
+def test_a_series_is_read_split_by_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The seed is of training alone; a protocol named by its number is that one split."""
+    monkeypatch.setattr(train_plan, "load_dataset", lambda *given, **options: (given, options))
+    base = "prid2011/178/split"
+
+    def loads(protocol: str | None, number: int | None) -> dict[str, Any]:
+        found = splits_of("prid2011", tmp_path, protocol, number, None, OPTIONS)
+        return {name: load() for name, load in found.items()}
+
+    every = {f"split-{k}": (("prid2011", tmp_path, f"{base}-{k}"), {}) for k in range(10)}
+    assert loads(None, None) == loads(base, None) == every
+    for k in (0, 9):
+        assert loads(None, k) == {f"split-{k}": every[f"split-{k}"]}
+    for k in (-1, 10):
+        with pytest.raises(DataError, match=rf"--split {k}: {base} has the splits 0 to 9"):
+            loads(None, k)
+    assert loads(f"{base}-3", None) == {"": every["split-3"]}
+
+
+def test_labels_of_attributes_go_with_a_store_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are told by name; of other options the first is named."""
+    monkeypatch.setattr(train_plan, "is_attribute_file", lambda path: path == "mine.csv")
+    monkeypatch.setattr(train_plan, "load_dataset", lambda *given: given)
+    monkeypatch.setattr(train_plan, "label_split", lambda *given, more: (*given, more))
+    options = {**OPTIONS, "labels": "mine.csv"}
+    loads = splits_of("synthped", None, "p", None, tmp_path, options)
+    assert loads[""]() == (("store", tmp_path, "p"), "mine.csv", True)
+    with pytest.raises(DataError, match="--test-identities is of no use with --store alone"):
+        splits_of("synthped", None, None, None, tmp_path, {**options, "test_identities": 3})
+
+
+def test_a_store_beside_a_root_gives_its_frames_to_the_split_of_the_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever protocol it was packed under; how many splits there are the root's files say."""
+    asked: list[Any] = []
+
+    def protocols(*given: Any, **held: Any) -> tuple[str, ...]:
+        asked.append((*given, held))
+        return ("prid2011/178/split-0", "prid2011/178/split-1")
+
+    monkeypatch.setattr(train_plan, "protocols_of", protocols)
+    monkeypatch.setattr(train_plan, "load_dataset", lambda *given, **options: (given, options))
+    monkeypatch.setattr(train_plan, "with_frames_of", lambda *splits: splits)
+    options = {**OPTIONS, "splits": Path("own.json"), "unofficial": True}
+    loads = splits_of("prid2011", tmp_path, None, 1, Path("store"), options)
+    known = {"official": False, "splits": Path("own.json")}
+    assert asked == [("prid2011", tmp_path, known)]
+    assert {name: load() for name, load in loads.items()} == {
+        "split-1": (
+            (("prid2011", tmp_path, "prid2011/178/split-1"), known),
+            (("store", Path("store"), None), {}),
+        )
+    }
+
+
+SECONDS = 8.0
+
+
+@pytest.mark.parametrize(
+    ("workers", "hold", "every", "times", "total"),
+    [
+        (0, False, 3, 3, 14 * (2 + SECONDS) + 3 * 30),
+        (2, False, 4, 2, 14 * (2 + SECONDS / 2 - 2) + 2 * 30),  # what workers do not hide
+        (8, False, 0, 1, 14 * 2 + 30),  # the last epoch always is evaluated
+        (2, True, 1, 7, 80 * SECONDS / 16 + 14 * 2 + 7 * 30),  # all frames once, then no reading
+    ],
+)
+def test_what_a_run_costs_adds_up(
+    workers: int,
+    hold: bool,
+    every: int,
+    times: int,
+    total: float,
+    crowd: Callable[..., list[Tracklet]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Steps of 2 s, evaluations of 30 s, a batch of 16 frames read in 8 s; twice over."""
+    people, asked = crowd(8), {}
+    clock = iter([0.0, SECONDS])
+    monkeypatch.setattr(costs, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    monkeypatch.setattr(costs, "_step", lambda *_: (2.0, "run"))
+    monkeypatch.setattr(costs, "_evaluation", lambda _, some: asked.update(judged=some) or 30.0)
+    monkeypatch.setattr(costs, "_memory", lambda _, held: asked.update(held=held) or "")
+    monkeypatch.setattr(costs, "_disk", lambda *given: asked.update(disk=given) or "")
+    monkeypatch.setattr(costs, "check_shared", lambda _, count: asked.update(shared=count))
+    monkeypatch.setattr(costs, "_long", lambda seconds: f"{seconds:g} s")
+    recipe = Recipe(epochs=7, batch=8, people=4, load_size=None, crop=None, workers=workers)
+    model: Any = SimpleNamespace(clip_length=2, attributes=len(NAMES))
+    others = [replace(t, identity=t.identity + 50) for t in people[:5]]
+    split = Split("s", people, others[:2], others[2:])
+    lines = costs.dry_run(
+        model,
+        split,
+        Objective(),
+        recipe,
+        tmp_path,
+        torch.device("cpu"),
+        Speed(hold=hold),
+        every,
+        2,
+    )
+    table = dict(lines)
+    assert table["total"] == f"{2 * total:g} s: 2 runs of 7 epochs, 14 steps"
+    assert table["one evaluation"] == f"30 s, {times} in all, s"
+    assert table["one step"].endswith(" of reading, 16 frames")
+    assert asked["judged"] == others
+    assert asked["held"] == (80 * 3 * 32 * 16 if hold else 0)
+    assert asked["disk"] == ("run", tmp_path, 2)
+    assert asked.get("shared") == (workers if workers and not hold else None)
+    assert ("frames" in table) == hold
+
+
+def test_one_evaluation_is_told_from_some_of_its_tracklets(
+    crowd: Callable[..., list[Tracklet]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks and is searched too is embedded once: 4 s for 32 of 40 are 5 s."""
+    people, seen, clock = crowd(20), [], iter([1.0, 5.0])
+    monkeypatch.setattr(costs, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    monkeypatch.setattr(costs, "embed_tracklets", lambda _, some: seen.append(len(some)))
+    model: Any = SimpleNamespace(device=torch.device("cpu"))
+    assert costs._evaluation(model, [*people[:9], *people]) == 5.0
+    assert seen == [32]
+
+
+def test_a_dry_run_steps_where_every_term_is_there(
+    tiny: Callable[..., W3AN], crowd: Callable[..., list[Tracklet]], monkeypatch: Any
+) -> None:
+    steps: list[tuple[int, ...]] = []
+
+    class Noting:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def step(self, *given: Any) -> None:
+            steps.append(given[:3])
+
+        def collect(self) -> None:
+            pass
+
+    monkeypatch.setattr(costs, "Run", Noting)
+    recipe = Recipe(epochs=7, batch=8, people=4, load_size=None, crop=None)
+    model = tiny(identities=8)
+    batches = recipe.batches(crowd(8), model.clip_length, model.attributes)
+    costs._step(model, batches, Objective(), recipe, torch.device("cpu"), Speed())
+    assert steps == [(6, 0, 2)]
+
+
+def test_room_for_checkpoints_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Last, best and final weights of each run and its moments; and one file being written."""
+    model = torch.nn.Linear(7, 1, bias=False)
+    optimiser = torch.optim.AdamW(model.parameters())
+    model(torch.ones(1, 7)).sum().backward()
+    optimiser.step()
+    weights, moments = 4 * 7, 2 * 4 * 7 + 4
+    needed = 2 * (3 * weights + moments) + weights + moments
+    run: Any = SimpleNamespace(model=model, optimiser=optimiser)
+    free = [needed]
+    asked: list[Path] = []
+
+    def usage(folder: Path) -> Any:
+        asked.append(folder)
+        return SimpleNamespace(free=free[0])
+
+    monkeypatch.setattr(costs.shutil, "disk_usage", usage)
+    monkeypatch.setattr(costs, "_size", lambda count: f"{count} B")
+    said = costs._disk(run, tmp_path / "not" / "yet", 2)
+    assert said == f"{needed} B of {needed} B that are free"
+    assert asked == [tmp_path]
+    free[0] -= 1
+    with pytest.raises(OSError, match=f"checkpoints need {needed} B, {needed - 1} B are free"):
+        costs._disk(run, tmp_path, 2)
+
+
+def test_a_dry_run_looks_at_the_last_tracklet_of_each_part(
+    crowd: Callable[..., list[Tracklet]],
+) -> None:
+    people = crowd(3)
+    others = [replace(t, identity=t.identity + 50) for t in people]
+    lost = replace(others[-1], frames=FileFrames((Path("gone.jpg"),)))
+    with pytest.raises(DataError, match=r"gone\.jpg"):
+        costs._data(Split("s", people, others, [*others, lost]))
+    with pytest.raises(DataError, match="s: nothing to query; choose a protocol that has it"):
+        costs._data(Split("s", people, [], others))
+    bare = [replace(people[0], attributes=None), *people[1:]]
+    assert costs._data(Split("s", bare, others[:1], others))[1:] == [
+        ("train", "6 tracklets of 3 people, 30 frames"),
+        ("query", "1 tracklets of 1 people, 5 frames"),
+        ("gallery", "6 tracklets of 3 people, 30 frames"),
+        ("attributes", "5 of 6 training tracklets"),
+    ]
+
+
+def test_a_dry_run_measures_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costs.Ranks, "now", classmethod(lambda cls: cls(0, 2)))
+    with pytest.raises(ValueError, match="start it without torchrun"):
+        costs.dry_run(*[None] * 7)  # type: ignore[arg-type]
+
+
+def test_sizes_and_times_as_they_are_said() -> None:
+    assert [costs._size(n) for n in (2**20, 2**30 - 2**20, 2**30, 3 * 2**29)] == [
+        *("1 MiB", "1023 MiB", "1.0 GiB", "1.5 GiB"),
+    ]
+    assert [costs._long(s) for s in (0.25, 59, 60, 3540, 3599, 7500)] == [
+        *("0.2 s", "59.0 s", "1 min", "59 min", "1 h 0 min", "2 h 5 min"),
+    ]
+
+
+@pytest.mark.parametrize(("system", "said"), [("linux", "3.0 GiB"), ("darwin", "3 MiB")])
+def test_memory_is_counted_in_the_unit_of_the_system(
+    system: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = pytest.importorskip("resource")
+    most = SimpleNamespace(ru_maxrss=3 * 2**20)
+    monkeypatch.setattr(resource, "getrusage", lambda _: most)
+    monkeypatch.setattr(costs, "sys", SimpleNamespace(platform=system))
+    assert costs._memory(torch.device("cpu"), 0) == f"{said} at most, on the CPU"
+
+
+def test_memory_of_a_gpu_is_that_of_a_step_and_of_what_is_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = SimpleNamespace(total_memory=16 * 2**30)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: there)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a GPU")
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: 2 * 2**30)
+    found = costs._memory(torch.device("cuda", 0), 3 * 2**30)
+    assert found == "5.0 GiB of 16.0 GiB of a GPU"
