@@ -143,3 +143,43 @@ def test_as_many_frames_of_each_and_evenly(
     many = crowd(40, each=2, frames=2)
     adapted(tiny(), many, frames=40)  # one of every second
     assert {key for key, _ in read} == {id(t.frames) for t in many[1::2]}
+
+
+@pytest.mark.parametrize("count", [31, 32])
+def test_thirty_two_frames_are_the_fewest(tiny: Build, crowd: Crowd, count: int) -> None:
+    people = crowd(count, each=1, frames=1)
+    if count == 32:
+        assert not adapted(tiny(), people).training
+        return
+    with pytest.raises(DataError, match=r"31 frames are too few .*; give at least 32"):
+        adapted(tiny(), people)
+
+
+def test_no_footage_at_all_is_too_little(tiny: Build) -> None:
+    with pytest.raises(DataError, match="0 frames are too few"):
+        adapted(tiny(), [])
+
+
+def test_batches_are_nearly_equal_and_mix_the_tracklets(
+    tiny: Build, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, read, batches = ArrayFrames.read, [], []
+
+    def noted(self: Any, indices: Any, *size: Any) -> Any:
+        read.append(id(self))
+        return plain(self, indices, *size)
+
+    model, people = tiny(), crowd(2, each=1, frames=40)
+    model.backbone.register_forward_pre_hook(lambda _, given: batches.append(len(given[0])))
+    monkeypatch.setattr(ArrayFrames, "read", noted)
+    adapted(model, people, batch=48)
+    assert batches == [40, 40]
+    assert len(set(read[:40])) == len(set(read[40:])) == 2
+    one, other, again = (adapted(model, people, batch=16, seed=s).state_dict() for s in (0, 1, 0))
+    assert all(torch.equal(one[k], again[k]) for k in one)
+    assert not all(torch.equal(one[k], other[k]) for k in one)  # other batches
+
+
+def test_every_norm_rests_afterwards(tiny: Build, crowd: Crowd) -> None:
+    out = adapted(tiny().train(), crowd(20, each=2))
+    assert not any(module.training for module in out.modules())

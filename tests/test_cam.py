@@ -139,3 +139,29 @@ def test_maps_of_evidence_by_hand() -> None:
     assert scale_map(maps, True).tolist() == [[[0, 0, 1, 0.5]], [[0, 1, 1, 0]]]
     assert fuse_attribute_maps(maps, None, True).tolist() == [[0, 0.5, 1, 0.25]]
     assert fuse_attribute_maps(maps[:, :, 2:3], None, True).tolist() == [[1.0]]
+
+
+@pytest.mark.parametrize("form", ["raw", "range", "evidence"])
+@pytest.mark.parametrize("of", ["all", "present"])
+def test_labels_choose_the_classes_and_predictions_where_none_is_known(
+    cube: Tensor, form: str, of: str
+) -> None:
+    """A person known is drawn as known; an attribute is present from above a half on."""
+    heads, evidence = Heads(M, 4, 5), form == "evidence"
+    identity = torch.tensor([3, 1])
+    guess = torch.zeros(B, T, 5, 2)
+    guess[..., [0, 2, 4], 1] = 1.0  # predicted present: the first, third and last
+    attributes = torch.tensor([[0.0, 0.51, -1.0, -1.0, 0.5], [1.0, 0.0, 0.25, 0.75, -1.0]])
+    present = torch.tensor([[0, 1, 1, 0, 0], [1, 0, 0, 1, 1]])[:, None].expand(B, T, 5)
+    given = (torch.randn(B, T, 4), guess, identity, attributes, of, form)
+    m_i, m_a = class_maps(heads, cube, *given)
+    own = heads.identity_map(cube, identity[:, None].expand(B, T), evidence)
+    each = heads.attribute_maps(cube, present)
+    chosen = present if of == "present" else None
+    if form == "raw":
+        wanted = (each if chosen is None else each * chosen[..., None, None]).sum(2)
+        assert torch.equal(m_i, own)
+    else:
+        wanted = fuse_attribute_maps(each, chosen, evidence)
+        assert torch.equal(m_i, scale_map(own, evidence))
+    torch.testing.assert_close(m_a, wanted)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from w3an_lite import footage
+from w3an_lite.audit import Clear, Within
 from w3an_lite.data.mot import read_mot
 from w3an_lite.data.sampling import even_frames
 from w3an_lite.data.tracklet import ArrayFrames, DataError, Tracklet
 from w3an_lite.footage import (
+    Embeddings,
+    FilmScores,
+    Found,
     could_be_same,
     draw_ranking,
     embed,
@@ -184,3 +193,124 @@ def test_a_film_is_judged_by_who_is_found_and_by_what_can_be_seen(
     del seen[2, 3]
     with pytest.raises(DataError, match="track 2, frame 3"):
         judge(model, tracks, labels, seen)
+
+
+def test_what_is_kept_of_each_tracklet_is_its_own(model: W3AN) -> None:
+    people = [replace(t, camera=7 - i) for i, t in enumerate(_tracklets())]
+    content = embed(model, people)
+    assert content.names.tolist() == [t.name for t in people]
+    assert content.identity.tolist() == [1, 2, 3, 4]
+    assert content.camera.tolist() == [7, 6, 5, 4]
+    for t, kept, maps, beta in zip(people, content.frames, content.maps, content.beta, strict=True):
+        clip = t.frames.read(even_frames(len(t), model.clip_length))
+        np.testing.assert_array_equal(kept, clip)
+        with torch.no_grad():
+            out = model(torch.from_numpy(clip)[None])
+        np.testing.assert_allclose(maps, out.alpha[0].mean(1), rtol=2e-3, atol=1e-4)
+        np.testing.assert_allclose(beta, out.beta[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("names", "S"), ("camera", float), ("frames", float), ("maps", int), ("beta", int)],
+)
+def test_embeddings_of_another_kind_are_named(
+    model: W3AN, tmp_path: Path, name: str, kind: object
+) -> None:
+    content = embed(model, _tracklets(2))
+    changed = getattr(content, name).astype(kind)
+    save_embeddings(content._replace(**{name: changed}), tmp_path / "a.npz")
+    with pytest.raises(DataError, match=f"{name} is .*; make it again"):
+        load_embeddings(tmp_path / "a.npz")
+
+
+def test_embeddings_of_nobody_are_none(model: W3AN, tmp_path: Path) -> None:
+    content = embed(model, _tracklets(1))
+    save_embeddings(Embeddings(*(part[:0] for part in content)), tmp_path / "a.npz")
+    with pytest.raises(DataError, match=r"names is <U\d+ \[0\]"):
+        load_embeddings(tmp_path / "a.npz")
+
+
+class Hostile:
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.trace),)
+
+
+def test_code_among_embeddings_does_not_run(model: W3AN, tmp_path: Path) -> None:
+    names = np.array([Hostile(tmp_path / "ran")], dtype=object)
+    np.savez(tmp_path / "a.npz", **embed(model, _tracklets(1))._replace(names=names)._asdict())
+    with pytest.raises(DataError, match=r"a\.npz holds no embeddings"):
+        load_embeddings(tmp_path / "a.npz")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_whom_a_row_may_find_is_said_by_row(model: W3AN) -> None:
+    content = embed(model, _tracklets(3))
+    allowed = np.array([[False, True, False], [False, False, True], [False, False, False]])
+    assert [list(f.rows) for f in nearest(content, 5, allowed)] == [[1], [2], []]
+
+
+def test_as_near_as_another_comes_in_order(model: W3AN) -> None:
+    """Sixty tracklets, all but two of which lie on one point."""
+    spread = np.zeros((60, 2), np.float32)
+    spread[[7, 50]] = [[3, 0], [5, 0]]
+    content = embed(model, _tracklets(2))._replace(
+        embedding=spread, names=np.array([str(k) for k in range(60)])
+    )
+    found = nearest(content, top=59)
+    same = [k for k in range(1, 60) if k not in (7, 50)]
+    assert found[0].rows.tolist() == [*same, 7, 50]
+    np.testing.assert_allclose(found[0].distance[-3:], [0, 3, 5], atol=1e-3)
+    one = nearest(content, top=1)
+    assert [len(f.rows) for f in one] == [1] * 60
+    with pytest.raises(ValueError, match="top is 0; at least 1"):
+        nearest(content, top=0)
+
+
+def test_the_scores_of_a_film_go_by_their_names() -> None:
+    ranking: Any = SimpleNamespace(rank=lambda r: r / 10, mean_ap=0.7)
+    within, clear = Within(0.3, 1, 0, np.ones(1)), Clear(0.9, 1, 1, 0)
+    assert FilmScores(ranking).row() == {"rank-1": 0.1, "mAP": 0.7}
+    assert FilmScores(ranking, within, clear).row() == {
+        "rank-1": 0.1, "mAP": 0.7, "Spearman of β with visibility": 0.3, "clear above covered": 0.9,
+    }  # fmt: skip
+
+
+def test_a_film_is_judged_as_asked(model: W3AN, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The windows under their labels, whole, by the metric; β against what can be seen."""
+    cut, parts, asked = _tracklets(2), _tracklets(3), []
+
+    def searched(*given: Any) -> str:
+        asked.append(given)
+        return "ranking"
+
+    monkeypatch.setattr(footage, "label_windows", lambda some, labels: {labels: parts}["who.csv"])
+    monkeypatch.setattr(footage, "visibility_of", lambda some, told: told["seen"])
+    monkeypatch.setattr(footage, "search", searched)
+    monkeypatch.setattr(footage, "frame_beta", lambda _, some: ("beta", len(some)))
+    monkeypatch.setattr(footage, "spearman_within", lambda *given: ("within", *given))
+    monkeypatch.setattr(footage, "auc_clear_covered", lambda *given: ("clear", *given))
+    seen: Any = {"seen": "visibility"}
+    found = judge(model, cut, "who.csv", seen, "cosine", "mine")
+    (network, split, frames, metric) = asked[0]
+    assert (network, split.name, frames, metric) == (model, "mine", "dense", "cosine")
+    assert split.query == split.gallery == parts
+    pair = (("beta", 2), "visibility")
+    assert found == ("ranking", ("within", *pair), ("clear", *pair))
+
+
+def test_a_ranking_is_drawn_with_its_own_maps(
+    model: W3AN, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, drawn = embed(model, _tracklets(3)), []
+    monkeypatch.setattr(footage, "attention_grid", lambda rows: drawn.extend(rows))
+    monkeypatch.setattr(footage, "save", lambda _, path: path)
+    found = Found(np.array([0, 1]), np.array([0.125, 2.0], np.float32))
+    assert draw_ranking(content, 2, found, tmp_path) == tmp_path / "0002.png"
+    assert [row[0] for row in drawn] == ["track 3", "1. track 1, 0.12", "2. track 2, 2.00"]
+    for row, k in zip(drawn, (2, 0, 1), strict=True):
+        for got, wanted in zip(row[1:], (content.frames, content.maps, content.beta), strict=True):
+            np.testing.assert_array_equal(got, wanted[k])

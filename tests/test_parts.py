@@ -287,3 +287,16 @@ def test_weights_of_imagenet_reach_the_model(monkeypatch: pytest.MonkeyPatch) ->
     net = resnet18(weights=None)
     monkeypatch.setattr(ResNet18_Weights, "get_state_dict", lambda *_, **__: net.state_dict())
     assert torch.equal(W3AN(4, weights="imagenet").backbone.stem[0].weight, net.conv1.weight)
+
+
+def test_random_maps_go_up_to_a_thousandth_and_hang_on_every_pixel() -> None:
+    like, frames = torch.zeros(1, 4, 1, 30, 30), torch.randn(1, 4, 3, 8, 8)
+    noise, none = random_maps(frames, like)
+    assert 0.9e-3 < noise.max() <= 1e-3
+    assert noise.min() == 0
+    assert not none.any()
+    maps = [noise]
+    for place in range(20):
+        frames[0, 0, 0, 0, 0] += 1e-3 * (1 + place)
+        maps.append(random_maps(frames, like)[0])
+    assert all(not torch.equal(a, b) for k, a in enumerate(maps) for b in maps[:k])

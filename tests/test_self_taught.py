@@ -13,6 +13,7 @@ from torch import Tensor
 
 from w3an_lite import self_taught as module
 from w3an_lite.adapt import adapted
+from w3an_lite.data.augment import Augment
 from w3an_lite.data.mot import MotFrames
 from w3an_lite.data.tracklet import DataError, Tracklet
 from w3an_lite.inference import embed_tracklets, frame_beta
@@ -209,3 +210,118 @@ def test_a_model_in_training_is_taught_with_resting_norms(tiny: Any, crowd: Any)
 def test_pairs_never_seen_together_teach_nothing() -> None:
     own, apart = np.array([0, 0, 1, 1]), np.zeros((2, 2), bool)
     assert _loss(torch.randn(4, 3), own, apart, 9.0).item() == 0
+
+
+def test_a_step_adds_up_what_it_is_told(
+    tiny: Any, crowd: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """100 for the pairs, 1 for the order and 10 for the spread, each by its weight; a picture of
+    its own each step, and a rate that falls along a cosine."""
+    rates: list[float] = []
+    drawn: list[int] = []
+    losses: list[float] = []
+
+    class Noting(torch.optim.AdamW):
+        def step(self, *given: Any) -> Any:
+            rates.append(self.param_groups[0]["lr"])
+            assert self.param_groups[0]["weight_decay"] == 1e-3
+            return super().step(*given)
+
+    class Drawn(Augment):
+        def __call__(self, frames: Tensor, generator: torch.Generator) -> Any:
+            assert self == Drawn(pad=1, flip=0.5, paste=0.25, surround=0.4)
+            drawn.append(generator.initial_seed())
+            return super().__call__(frames, generator)
+
+    def pairs(embedding: Tensor, own: Any, apart: Any, margin: float) -> Tensor:
+        assert margin == 0.7
+        return 100 + 0 * embedding.sum()
+
+    def strange(cube: Tensor) -> Tensor:
+        assert not cube.requires_grad
+        return torch.full(cube.shape[:2], 0.25)
+
+    def order(beta: Tensor, strange: Tensor, margin: float) -> Tensor:
+        assert strange.unique().tolist() == [1.0]  # four quarters are all of β's range
+        return margin + 0 * beta.sum()
+
+    def finite(what: str, value: Tensor, *_: Any) -> None:
+        if what == "the loss":
+            losses.append(value.item())
+
+    monkeypatch.setattr(torch.optim, "AdamW", Noting)
+    monkeypatch.setattr(module, "Augment", Drawn)
+    monkeypatch.setattr(module, "_loss", pairs)
+    monkeypatch.setattr(module, "strangeness", strange)
+    monkeypatch.setattr(module, "covered_order", order)
+    monkeypatch.setattr(module, "temporal_spread", lambda beta, _: 10 + 0 * beta.sum())
+    monkeypatch.setattr(module, "_check_finite", finite)
+    self_taught(
+        tiny("repaired").eval(), _six(crowd), steps=4, lr=0.02, margin=0.7, order_weight=3.0,
+        spread_weight=0.5, seed=2,
+    )  # fmt: skip
+    assert losses == [108.0] * 4
+    assert drawn == [2 * 1_000_003 + k for k in range(4)]
+    assert rates == pytest.approx([0.01 * (1 + np.cos(np.pi * k / 4)) for k in range(4)])
+
+
+def test_everybody_is_taught_beside_everybody(
+    tiny: Any, crowd: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pairs of six people, each the first of some."""
+    seen: list[tuple[int, ...]] = []
+
+    def look(embedding: Tensor, own: Any, *_: Any) -> Tensor:
+        seen.append(tuple(own[::3]))
+        assert own.tolist() == [i for i in own[::3] for _ in range(3)]
+        return 0 * embedding.sum()
+
+    monkeypatch.setattr(module, "_loss", look)
+    self_taught(tiny("repaired").eval(), _six(crowd), steps=25, people=2, each=3)
+    assert {first for first, _ in seen} == set(range(6))
+    assert len(set(seen)) > 12
+
+
+def test_a_clip_is_cut_from_a_stretch_of_three(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From anywhere in the track, its first and its last frame included."""
+    pixels = (
+        np.zeros((40, 3, 32, 16), np.uint8) + np.arange(40, dtype=np.uint8)[:, None, None, None]
+    )
+    film = MotFrames(pixels, np.arange(40), np.ones((40, 4)))
+    rng, model = np.random.default_rng(0), tiny()
+    clips = [module._clip(Tracklet(film, 1, 1), model, rng)[:, 0, 0, 0] for _ in range(400)]
+    spans = [int(clip[-1]) - int(clip[0]) for clip in clips]
+    assert {len(clip) for clip in clips} == {3}
+    assert max(spans) == 8
+    assert min(spans) < 5
+    assert {0, 39} <= {int(k) for clip in clips for k in clip}
+    short = Tracklet(MotFrames(pixels[:2], np.arange(2), np.ones((2, 4))), 1, 1)
+    assert sorted({int(k) for k in module._clip(short, model, rng)[:, 0, 0, 0]}) == [0, 1]
+
+
+def test_what_is_strange_in_the_middle_counts_for_more() -> None:
+    cube = torch.ones(2, 4, 2, 8, 4)
+    cube[0, 3, 0, 3:5, 1:3] = cube[1, 3, 0, :2, :2] = -1  # four cells each: middle and corner
+    middle, corner = strangeness(cube)[:, 3]
+    assert middle > 1.2 * corner > 0
+
+
+def test_a_weight_that_is_no_number_is_named(
+    tiny: Any, crowd: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even one that no embedding of a clip asks for."""
+    model = tiny("repaired").eval()
+    with torch.no_grad():
+        model.heads.attribute.bias[0] = float("nan")
+    with pytest.raises(
+        FloatingPointError, match=r"the weight heads\.attribute\.bias is not finite"
+    ):
+        self_taught(model, _six(crowd), steps=1)
+
+
+def test_pairs_are_told_apart_by_direction_within_the_margin() -> None:
+    """Clips of unit length, whatever the features' own: two tracks at a right angle."""
+    own, apart = np.array([0, 0, 1, 1]), ~np.eye(2, dtype=bool)
+    embedding = torch.tensor([[1.0, 0.0], [5.0, 0.0], [0.0, 1.0], [0.0, 9.0]])
+    assert _loss(embedding, own, apart, 1.0).item() == pytest.approx(0, abs=1e-4)
+    assert _loss(embedding, own, apart, 2.0).item() == pytest.approx(2 - 2**0.5, abs=1e-3)

@@ -160,7 +160,7 @@ def test_boxes_have_the_sides_asked_for() -> None:
     assert not random_boxes(frames, 0.0, seeded(), 0.2, 0.4).any()
 
 
-@pytest.mark.parametrize("name", ["flip", "erase", "paste"])
+@pytest.mark.parametrize("name", ["flip", "colour", "erase", "paste", "surround"])
 @pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
 def test_chances_lie_between_0_and_1(name: str, value: float) -> None:
     arguments: dict[str, Any] = {name: value}
@@ -237,3 +237,103 @@ def test_every_window_comes_plain_and_mirrored() -> None:
     windows = {(0, 5), (0, 6), (1, 7), (2, 8), (3, 8)}  # the edge is repeated
     assert {(a, b) for a, b in ends if a < b} == windows  # plain and mirrored alike
     assert {(b, a) for a, b in ends if a > b} == windows
+
+
+def _kinds(covered: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Which of masks `[n, H, W]` are bars of full height, boxes, and neither: bool `[n]` each."""
+    rows, columns = covered.any(2), covered.any(1)
+    rectangle = covered.sum((1, 2)) == rows.sum(1) * columns.sum(1)
+    bar = rectangle & rows.all(1)
+    return bar, rectangle & ~bar, ~rectangle
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_bars_boxes_and_people_are_pasted_alike_often(share: float) -> None:
+    _, covered = paste(torch.zeros(300, 4, 3, 64, 32, dtype=torch.uint8), share, seeded())
+    covered = covered.flatten(0, 1)
+    covered = covered[covered.any(2).any(1)]
+    assert len(covered) == pytest.approx(1200 * share, abs=50)
+    for kind in _kinds(covered):
+        assert kind.float().mean() == pytest.approx(1 / 3, abs=0.06)
+
+
+def test_pasted_shapes_are_of_the_sizes_and_at_the_places_told() -> None:
+    """In pixels of 64 × 32, where no edge cuts them: bars 5-19 wide, boxes 10-38 × 19-64."""
+    _, covered = paste(torch.zeros(800, 4, 3, 64, 32, dtype=torch.uint8), 1.0, seeded())
+    covered = covered.flatten(0, 1)
+    bar, box, person = _kinds(covered)
+    free = ~(covered[..., 0].any(1) | covered[..., -1].any(1))
+    whole = free & ~(covered[:, 0].any(1) | covered[:, -1].any(1))
+    wide, high = covered.any(1).sum(1), covered.any(2).sum(1)
+    assert 4 <= wide[bar & free].min() < 7
+    assert 17 < wide[bar & free].max() <= 20
+    assert 9 <= wide[box & free].min() < 13
+    assert wide[box].max() > 20
+    assert 18 <= high[box & whole].min() < 24
+    assert 36 < high[box & whole].max() <= 64
+    assert 11 <= wide[person & free].min() < 14
+    assert 17 < wide[person & free].max() <= 20  # an upright ellipse
+    assert (high[person] >= 32).all()
+    lowest = 63 - covered.any(2).flip(1).float().argmax(1)
+    assert len(lowest[person].unique()) > 8  # some stand nearer than others
+    assert len(covered.any(1).float().argmax(1)[bar].unique()) > 10
+
+
+def test_pasted_people_are_the_middle_of_another_frame() -> None:
+    columns = torch.arange(32, dtype=torch.uint8).expand(100, 4, 3, 64, 32).contiguous()
+    frames, covered = paste(columns, 1.0, seeded())
+    frames, covered = frames.flatten(0, 1)[:, 0], covered.flatten(0, 1)
+    person = _kinds(covered)[2]
+    free = person & ~(covered[..., 0].any(1) | covered[..., -1].any(1))
+    assert free.sum() > 30
+    for frame, mask in zip(frames[free].float(), covered[free], strict=True):
+        place = torch.arange(32.0).expand(64, 32)[mask]
+        assert (place - place.mean()).mean().abs() < 1
+        assert frame[mask].mean() == pytest.approx(15.5, abs=1.1)  # wherever it stands
+    assert len({int(m.any(0).float().argmax()) for m in covered[free]}) > 5
+
+
+def test_bars_and_boxes_are_striped_in_two_colours_or_cut_from_a_frame() -> None:
+    frames = torch.randint(0, 256, (150, 4, 3, 32, 16), dtype=torch.uint8)
+    out, covered = paste(frames, 1.0, seeded())
+    out, covered = out.flatten(0, 1).permute(0, 2, 3, 1), covered.flatten(0, 1)
+    colours = torch.tensor([len(p[m].unique(dim=0)) for p, m in zip(out, covered, strict=True)])
+    bar, box, person = _kinds(covered)
+    assert (colours[person] > 20).all()
+    for kind in (bar, box):
+        assert (colours[kind] <= 2).float().mean() == pytest.approx(0.5, abs=0.12)
+    striped = (colours <= 2) & (bar | box)
+    assert (colours[striped] == 2).float().mean() > 0.9
+
+
+def test_surroundings_are_those_of_another_frame_about_an_ellipse_of_any_width() -> None:
+    """Half to four fifths of the width is kept in the middle row, whatever the share."""
+    frames = torch.arange(200, dtype=torch.uint8)[:, None, None, None, None]
+    frames = frames.expand(200, 1, 3, 64, 40).contiguous()
+    out, outside = exchange_surroundings(frames, 0.5, seeded())
+    touched = outside[:, 0].any(2).any(1)
+    changed = (out != frames).flatten(1).any(1)
+    assert changed[touched].float().mean() > 0.95
+    kept = (~outside[touched, 0, 32]).sum(1)
+    assert 19 <= kept.min() < 22
+    assert 30 < kept.max() <= 33
+    assert (~outside[touched, 0, :, 20]).sum(1).min() == 64  # the person from head to foot
+
+
+def test_what_is_erased_is_a_box_of_at_most_two_fifths() -> None:
+    frames = torch.randint(0, 256, (60, 4, 3, 40, 20), dtype=torch.uint8)
+    out = Augment(erase=1.0)(frames, seeded()).frames
+    erased = (out != frames).any(2).flatten(0, 1)
+    for side, most in ((erased.any(2).sum(1), 16), (erased.any(1).sum(1), 8)):
+        assert side.max() in (most - 1, most)
+        assert side.min() <= most // 2
+
+
+def test_what_is_pasted_is_of_another_frame() -> None:
+    """Bars, boxes and people alike, where every frame has a colour of its own."""
+    own = torch.arange(200, dtype=torch.uint8)[:, None, None, None, None]
+    own = own.expand(200, 1, 3, 32, 16).contiguous()
+    out, covered = paste(own, 1.0, seeded())
+    differs = (out != own).any(2)
+    assert torch.equal(differs, covered & differs)
+    assert differs.flatten(1).any(1).float().mean() > 0.95

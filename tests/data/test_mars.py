@@ -310,8 +310,11 @@ def test_random_halves_of_the_real_index(real: Path) -> None:
         (_train(lambda a: _set(0, 1, 0)(_set(1, 0, 1)(a))), "tracklet 1 runs from frame 1 to 0"),
         (_lines("test", lambda n: [*n[:6], "0009C1T0001F001.jpg", *n[7:]]),
          r"line 7 is '0009C1T0001F001\.jpg', but tracklet 4 .* is identity 2, camera 1"),
+        (_test(_set(10, 2, 10_000)), "identities run from -1 to 9999, cameras from 1 to 9"),
+        (_test(_set(10, 3, 0)), "identities run from -1 to 9999, cameras from 1 to 9"),
+        (_train(_set(0, 0, 2)), "tracklet 1 runs from frame 2 to 2 and does not follow"),
     ],
-    ids=["far", "distractor", "empty", "line"],
+    ids=["far", "distractor", "empty", "line", "identity", "camera", "start"],
 )  # fmt: skip
 def test_more_damage(root: Path, do: Any, message: str) -> None:
     do(root)
@@ -330,3 +333,45 @@ def test_folders_are_looked_at_unless_it_is_waived(root: Path) -> None:
     shutil.rmtree(root / "bbox_train" / "0004")
     with pytest.raises(DataError, match=r"0004 is missing \(1 folders"):
         read_mars(root, official=False)
+
+
+def test_what_is_counted() -> None:
+    """Junk and distractors are nobody; a distractor's tracklets are no junk."""
+    names = np.array([b"x"] * 5)
+    train = np.array([[1, 1, 3, 1], [2, 3, 3, 2]])
+    who = [JUNK, JUNK, DISTRACTOR, 1, 2, 2, 4]
+    test = np.array([[k + 1, k + 1, person, 1] for k, person in enumerate(who)])
+    index = mars_index.MarsIndex(names[:3], train, names, test, np.array([3, 4, 6]))
+    assert index.counts() == {
+        "train identities": 1, "train tracklets": 2, "train frames": 3, "test identities": 3,
+        "test tracklets": 7, "test frames": 5, "junk tracklets": 2, "distractor tracklets": 1,
+        "queries": 3,
+    }  # fmt: skip
+    assert list(index.counts()) == list(mars_index.OFFICIAL)
+
+
+def test_two_tracklets_of_the_test_in_one_row_are_told_too(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened(root)
+    _test(lambda a: _set(4, 0, 8)(_set(3, 1, 7)(a)))(root)
+    opened(root)
+    assert "tracks_test_info.mat: tracklet 5 runs from frame 8 to" in caplog.text
+    assert "of two tracklets by their names (1 such)" in caplog.text
+
+
+def test_a_frame_under_another_name_is_missing_first_of_all(root: Path) -> None:
+    folder = root / "bbox_train" / "0001"
+    (folder / "0001C1T0001F001.jpg").rename(folder / "0001C1T0000F001.jpg")
+    with pytest.raises(
+        DataError, match=r"1 listed .* 1 are not in the list \(first 0001C1T0001F001\.jpg\)"
+    ):
+        opened(root)
+
+
+def test_tracklets_of_a_person_in_any_order(tmp_path: Path) -> None:
+    """Camera 9 before camera 1, another person in between."""
+    train = [tracklet(4, 9), tracklet(1, 1), tracklet(4, 1)]
+    test = [tracklet(p, c) for p in (2, 7) for c in (1, 3)]
+    root = write_layout(Split("x", train, test[::2], test), "mars", tmp_path / "m", progress=False)
+    assert [(t.identity, t.camera) for t in opened(root).train] == [(4, 9), (1, 1), (4, 1)]
