@@ -94,6 +94,19 @@ def test_damaged_missing_and_odd_files(tmp_path: Path) -> None:
         load_plain(tmp_path / "list.pt")
 
 
+def test_a_file_damaged_in_the_middle_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    save_plain({"a": torch.ones(1000)}, path)
+    content = bytearray(path.read_bytes())
+    middle = content.find(torch.ones(1000).numpy().tobytes()) + 2000
+    content[middle : middle + 64] = bytes(64)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.pt cannot be read as plain tensors.*damaged"):
+        load_plain(path)
+    torch.save({"a": torch.ones(3)}, path, _use_new_zipfile_serialization=False)  # an old file
+    assert load_plain(path)["a"].sum() == 3
+
+
 def test_an_error_on_the_way_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
@@ -156,6 +169,22 @@ def test_weights_of_another_model_say_how_they_differ() -> None:
     with pytest.raises(ValueError, match="'weight' has the shape"):
         load_weights(other, {**state, "weight": 3}, "a.pt")
     assert torch.equal(other.weight, net.weight)
+
+
+def test_weights_that_are_no_numbers_or_of_another_kind_are_named() -> None:
+    net = nn.BatchNorm1d(2)
+    net.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
+    state = net.state_dict()
+    for value in (torch.nan, torch.inf):
+        with pytest.raises(ValueError, match=r"a\.pt: the weight 'bias' is not finite; take"):
+            load_weights(net, {**state, "bias": torch.tensor([value, 0])}, "a.pt")
+    whole = torch.tensor([1, 2])
+    with pytest.raises(ValueError, match=r"'bias' is torch\.int64, not torch\.float32"):
+        load_weights(net, {**state, "bias": whole}, "a.pt")
+    with pytest.raises(ValueError, match=r"'num_batches_tracked' is torch\.float32, not torch\.i"):
+        load_weights(net, {**state, "num_batches_tracked": torch.tensor(1.5)}, "a.pt")
+    load_weights(net, {**state, "bias": whole.double()}, "a.pt")  # wider or narrower is no matter
+    assert net.bias.tolist() == [1, 2]
 
 
 def test_rows_of_different_columns(tmp_path: Path) -> None:

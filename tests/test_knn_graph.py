@@ -115,3 +115,22 @@ def test_beta_lies_on_the_diagonal() -> None:
 def test_of_many_frames_equally_far_too() -> None:
     graph = knn_adjacency(torch.zeros(1, 64, 2), 1)[0]
     assert graph.nonzero().tolist() == [[0, 1], [1, 0]]
+
+
+def test_float64_is_not_narrowed() -> None:
+    """Far from 0 float32 cannot tell these frames from each other."""
+    line = LINE.flip(1)
+    far = knn_adjacency(line.double() / 1e3 + 1e6, 1)
+    assert far.dtype == torch.float64
+    assert torch.equal(far, knn_adjacency(line, 1).double())
+
+
+@pytest.mark.parametrize("length", [1e20, torch.inf, torch.nan])
+def test_no_frame_is_its_own_neighbour_however_far_all_are(length: float) -> None:
+    """Squares of 1e20 are beyond float32: all distances are infinite, and so equal."""
+    features = length * torch.randn(2, 5, 3)
+    graph = knn_adjacency(features, 2, mutual=False)
+    assert graph.diagonal(dim1=1, dim2=2).sum() == 0
+    assert (knn_adjacency(features, 2, include_self=True).diagonal(dim1=1, dim2=2) == 1).all()
+    if length == 1e20:
+        assert torch.equal(graph, knn_adjacency(torch.zeros(2, 5, 3), 2, mutual=False))

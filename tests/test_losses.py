@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -170,6 +171,15 @@ def test_clips_that_fall_together_leave_finite_gradients(normalise: bool) -> Non
     assert loss.item() == pytest.approx(0.55)
     assert points.grad is not None
     assert points.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("embedding", "identity"), [((4, 2), (4, 1)), ((4, 2), (1,)), ((4,), (4,)), ((4, 3, 2), (4,))]
+)
+def test_labels_of_another_shape_are_named(embedding: Any, identity: Any) -> None:
+    got = f"embeddings are {list(embedding)}, identities {list(identity)}; give [B, D]"
+    with pytest.raises(ValueError, match=re.escape(got)):
+        triplet_loss(torch.rand(embedding), torch.zeros(identity, dtype=torch.int64))
 
 
 def test_unknown_anchors() -> None:

@@ -6,6 +6,7 @@ import csv
 import os
 import re
 import time
+import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -97,12 +98,17 @@ def save_plain(content: dict[str, Any], path: str | Path) -> None:
 def load_plain(path: str | Path) -> dict[str, Any]:
     """What `torch.save` wrote to `path`, tensors and plain values only.
 
-    A pickle that would run code is refused. FileNotFoundError, or ValueError naming the file.
+    A pickle that would run code is refused, and so is a byte that has changed since it was written.
+    FileNotFoundError, or ValueError naming the file.
     """
     if not Path(path).is_file():
         what = "is a folder" if Path(path).is_dir() else "does not exist"
         raise FileNotFoundError(f"{path} {what}; give the path of a .pt file")
     try:
+        if zipfile.is_zipfile(path):  # older files are none, and have no sums to check
+            with zipfile.ZipFile(path) as pieces:
+                if damaged := pieces.testzip():
+                    raise zipfile.BadZipFile(damaged)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise ValueError(
@@ -116,7 +122,10 @@ def load_plain(path: str | Path) -> dict[str, Any]:
 
 
 def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
-    """Copy `state` into `module`; ValueError names `source` and what does not fit."""
+    """Copy `state` into `module`; ValueError names `source` and what does not fit.
+
+    A weight must be finite where the module's own is (a mask of its own may hold -inf).
+    """
     own = module.state_dict()
     missing = sorted(own.keys() - state.keys())
     extra = sorted(state.keys() - own.keys())
@@ -136,6 +145,18 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: str | P
             f"{source} holds the weights of another model: {what} ({len(missing)} missing, "
             f"{len(extra)} not expected, {len(odd)} of another shape)"
         )
+    for name, weight in own.items():
+        given = state[name]
+        if given.is_floating_point() != weight.is_floating_point():
+            raise ValueError(
+                f"{source} holds the weights of another model: {name!r} is {given.dtype}, not "
+                f"{weight.dtype}"
+            )
+        if not given.isfinite().all() and weight.isfinite().all():
+            raise ValueError(
+                f"{source}: the weight {name!r} is not finite; take a file from before training "
+                "went wrong, or train anew with a lower learning rate"
+            )
     module.load_state_dict(state)
 
 

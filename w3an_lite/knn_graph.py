@@ -30,14 +30,17 @@ def knn_adjacency(
     if metric not in ("euclidean", "cosine"):
         raise ValueError(f"metric {metric!r} is not known; choose 'euclidean' or 'cosine'")
     frames = features.shape[1]
-    points = features.detach().float()
+    points = features.detach()
+    if points.dtype != torch.float64:
+        points = points.float()
     if metric == "cosine":
         points = normalize(points, dim=-1)
     distance = (points.unsqueeze(2) - points.unsqueeze(1)).square().sum(-1)
     eye = torch.eye(frames, dtype=torch.bool, device=features.device)
-    order = distance.masked_fill(eye, torch.inf).argsort(dim=-1, stable=True)
+    order = distance.masked_fill(eye, torch.nan).argsort(dim=-1, stable=True)  # nan is last of all
     nearest = order[..., : min(neighbours, frames - 1)]
     chosen = torch.zeros_like(distance, dtype=torch.bool).scatter_(-1, nearest, True)
+    chosen &= ~eye
     joined = chosen & chosen.mT if mutual else chosen | chosen.mT
     return (joined | eye if include_self else joined).to(features.dtype)
 

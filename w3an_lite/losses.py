@@ -85,6 +85,11 @@ def triplet_loss(
     """
     if anchors not in ("all", "identity"):
         raise ValueError(f"anchors {anchors!r} is not known; choose 'all' or 'identity'")
+    if embedding.ndim != 2 or identity.shape != embedding.shape[:1]:
+        raise ValueError(
+            f"embeddings are {list(embedding.shape)}, identities {list(identity.shape)}; give "
+            "[B, D] and one label each, [B]"
+        )
     points = functional.normalize(embedding, dim=-1) if normalise else embedding
     square = (points.unsqueeze(1) - points.unsqueeze(0)).square().sum(-1)
     distance = square.clamp_min(1e-12).sqrt()  # the root has no gradient at 0
