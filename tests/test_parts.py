@@ -133,8 +133,18 @@ def test_a_backbone_of_ones_own_brings_all_it_needs(tiny: Build) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"size": (64,)}, r"size is \(64,\); give \(height, width\)"),
+        ({"size": (64,)}, r"size is \(64,\); give \(H, W\), two whole numbers of at least 1$"),
         ({"size": (0, 0)}, r"size is \(0, 0\)"),
+        ({"size": (64.7, 32)}, r"size is \(64\.7, 32\)"),
+        ({"identities": 4.0}, r"identities is 4\.0; give a whole number of at least 1"),
+        ({"identities": "4"}, "identities is '4'; give a whole number of at least 1"),
+        ({"clip_length": 6.5}, r"clip_length is 6\.5; give a whole number of at least 1"),
+        ({"neighbours": 2.5}, r"neighbours is 2\.5; give a whole number of at least 1"),
+        ({"layers": 1.5}, r"layers is 1\.5; give a whole number of at least 0"),
+        ({"mutual": "no"}, "mutual is 'no'; give True or False"),
+        ({"clip_identity": None}, "clip_identity is None; give True or False"),
+        ({"guide_strength": "a"}, "guide_strength is 'a'; give a finite number"),
+        ({"keep": "half"}, "keep is 'half'; give a share"),
         ({"attributes": -1}, "attributes is -1; give a whole number of at least 0"),
         ({"neighbours": 0}, "neighbours is 0; give a whole number of at least 1"),
         ({"layers": -1}, "layers is -1"),
@@ -254,7 +264,9 @@ class Odd(nn.Module):
 @pytest.mark.parametrize(
     ("part", "shapes", "message"),
     [
-        ("backbone", [(12, 16, 8, 4)], r"C \[4, 3, 16, 8, 4\], not \[4, 3, 17, 8, 4\]"),
+        ("backbone", [(12, 16, 8, 4)], r"C \[12, 16, 8, 4\], not \[12, 17, 8, 4\]"),
+        ("backbone", [(12, 17)], r"C \[12, 17\], not \[12, 17, h, w\]"),
+        ("backbone", [(12, 17, 8, 4)] * 2, "C as list, not as a tensor"),
         ("temporal", [(4, 3), (4, 1)], r"β_overall \[4, 1\], not \[4\]"),
         ("temporal", [(4, 3), ()], r"β_overall \[\], not \[4\]"),
         ("graph", [(4, 2, 3), (4, 3, 3), (4, 3, 16), (4, 16)], r"A \[4, 2, 3\], not \[4, 3, 3\]"),
@@ -273,6 +285,63 @@ def test_everything_a_part_gives_is_looked_at(
     trunk = {"trunk": {}} if part == "backbone" else {}
     with pytest.raises(ValueError, match=rf"the {part} part gave {message}"):
         tiny(**{part: Odd(*shapes)}, **trunk)(clips)
+
+
+@pytest.mark.parametrize(
+    ("part", "kind", "message"),
+    [
+        ("backbone", torch.float64, r"C as torch\.float64, not torch\.float32; convert it"),
+        ("spatial", torch.float64, r"α as torch\.float64"),
+        ("temporal", torch.float64, r"β as torch\.float64"),
+        ("temporal", torch.int64, r"β as torch\.int64"),
+        ("temporal", torch.bool, r"β as torch\.bool"),
+        ("temporal", None, r"β as ndarray, not as a tensor"),
+        ("graph", torch.float64, r"A as torch\.float64"),
+    ],
+)
+def test_what_a_part_gives_is_of_the_type_it_is_given(
+    tiny: Build, clips: Tensor, part: str, kind: torch.dtype | None, message: str
+) -> None:
+    gives = {
+        "backbone": [(12, 17, 8, 4)],
+        "spatial": [(4, 3, 16, 4, 2)],
+        "temporal": [(4, 3), (4,)],
+        "graph": [(4, 3, 3), (4, 3, 3), (4, 3, 16), (4, 16)],
+    }
+    own = Odd(*gives[part])
+    own.given = [each.to(kind) if kind else each.numpy() for each in own.given]
+    trunk = {"trunk": {}} if part == "backbone" else {}
+    with pytest.raises(ValueError, match=rf"the {part} part gave {message}"):
+        tiny(**{part: own}, **trunk)(clips)
+
+
+def test_a_part_may_give_bfloat16_under_autocast(tiny: Build, clips: Tensor) -> None:
+    class Even(nn.Module):
+        def __init__(self, kind: torch.dtype) -> None:
+            super().__init__()
+            self.kind = kind
+
+        def forward(self, cube: Tensor) -> Tensor:
+            return torch.full_like(cube, 1 / 8, dtype=self.kind)
+
+    for kind in (torch.bfloat16, torch.float32):
+        with torch.autocast("cpu", torch.bfloat16):
+            assert tiny(spatial=Even(kind))(clips).cube.dtype == torch.bfloat16
+    with pytest.raises(ValueError, match=r"α as torch\.bfloat16, not torch\.float32"):
+        tiny(spatial=Even(torch.bfloat16))(clips)
+
+
+def test_a_backbone_keeps_the_promise_of_its_stride(tiny: Build) -> None:
+    """Of the size of the frames it is fed; a cell cut by the edge may be there or not."""
+    own = nn.Sequential(nn.Conv2d(3, 4, 8, 8))
+    own.channels, own.stride = 4, 8  # type: ignore[assignment]
+    model = tiny(backbone=own, trunk={})
+    for size, cells in (((32, 16), (4, 2)), ((64, 48), (8, 6)), ((36, 20), (4, 2))):
+        assert model(torch.rand(2, 3, 3, *size)).cube.shape[3:] == cells
+    own.stride = 4  # type: ignore[assignment]
+    wrong = r"\[4, 2\] cells for frames \[32, 16\], and its stride 4 promises \[8, 4\]; set stride"
+    with pytest.raises(ValueError, match=wrong):
+        model(torch.rand(2, 3, 3, 32, 16))
 
 
 @pytest.mark.parametrize(("share", "frames", "kept"), [(0.28, 25, 7), (0.56, 25, 14), (0.3, 7, 3)])

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .backbone import frozen_statistics
 from .cam import Heads, guide_frames
-from .checks import check_clips, check_count, check_graph, check_part, check_values
+from .checks import check_clips, check_count, check_cube, check_graph, check_part, check_values
 from .distance import Metric
 from .files import save_plain
 from .frames import Size, cut_clips, fit, normalise, one_tracklet
@@ -191,23 +191,22 @@ class W3AN(nn.Module):
     def encode(self, frames: Tensor) -> Encoded:
         """Eq. 1-4 and 10-15 for normalised frames `[B, T, 3, H, W]`."""
         cube = self._cube(frames)
-        owed = (*frames.shape[:2], self.backbone.channels, *cube.shape[3:])
-        check_part("backbone", "C", cube, owed)
         alpha = uniform_scores(cube) if self.san is None else self.san(cube)
-        check_part("spatial", "α", alpha, cube.shape)
+        check_part("spatial", "α", alpha, cube.shape, cube)
         return Encoded(cube, alpha, *in_float32(self._weigh, attend(alpha, cube)))
 
     def _weigh(self, features: Tensor) -> tuple[Tensor, ...]:
         """F `[B, T, M]` itself, β, β_overall (Eq. 10) and what `gather` makes of F and β."""
         beta, overall = check_count("temporal", "β, β_overall", self.tan(features))
-        check_part("temporal", "β", beta, features.shape[:2])
-        check_part("temporal", "β_overall", overall, beta.shape[:1])
+        check_part("temporal", "β", beta, features.shape[:2], features)
+        check_part("temporal", "β_overall", overall, beta.shape[:1], features)
         return features, beta, overall, *self.gather(features, beta)
 
     def _cube(self, frames: Tensor) -> Tensor:
         """C of Eq. 1: `[B, T, 3, H, W]` -> `[B, T, M, h, w]`."""
         flat = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        return self.backbone(flat).unflatten(0, frames.shape[:2])
+        flat = flat.to(self.heads.identity.weight.dtype)
+        return check_cube(self.backbone, self.backbone(flat), flat).unflatten(0, frames.shape[:2])
 
     def gather(self, features: Tensor, beta: Tensor) -> Graph:
         """Eq. 12-15: F `[B, T, M]` and β `[B, T]` -> A, Ã, nodes F^g, embedding F^v."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import nn
 
+from .checks import check_size, check_whole
 from .data.augment import Augment
 from .data.sampling import CLIPS, Batches
 from .data.tracklet import Size, Tracklet
@@ -70,9 +71,10 @@ class Recipe:
             raise ValueError(f"frames {self.frames!r} is not known; choose from {sorted(CLIPS)}")
         for names, least in ((_FROM_1, 1), (_FROM_0, 0)):
             for name in names:
-                _check_whole(name, getattr(self, name), least)
+                check_whole(name, getattr(self, name), least)
         for name in ("load_size", "crop"):
-            _check_size(name, getattr(self, name))
+            if getattr(self, name) is not None:
+                check_size(name, getattr(self, name), "two whole numbers of at least 1, or None")
         for name in ("warmup", "last", "momentum", "weight_decay"):
             value = getattr(self, name)
             if not isinstance(value, Real) or not 0 <= float(value) < math.inf:
@@ -122,18 +124,3 @@ class Recipe:
             return self.lr * (1 + math.cos(math.pi * done)) / 2
         left = min((self.epochs - now) / self.last, 1.0) if self.last else 1.0
         return self.lr * 0.1 ** (epoch // self.step_every) * left
-
-
-def _check_whole(name: str, value: object, least: int) -> None:
-    if not isinstance(value, Integral) or int(value) < least:
-        raise ValueError(f"{name} is {value!r}; give a whole number of at least {least}")
-
-
-def _check_size(name: str, value: object) -> None:
-    if value is None:
-        return
-    sides = value if isinstance(value, (tuple, list)) else ()
-    if len(sides) != 2 or not all(isinstance(s, Integral) and int(s) >= 1 for s in sides):
-        raise ValueError(
-            f"{name} is {value!r}; give (H, W), two whole numbers of at least 1, or None"
-        )

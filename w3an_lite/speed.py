@@ -114,12 +114,17 @@ def compiles() -> bool:
     return find_spec("triton") is not None and bool(compiler) and headers
 
 
+def casts(device: torch.device) -> bool:
+    """Whether autocast is on for `device`."""
+    kind = device.type
+    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+
+
 def in_float32(do: Callable[[Tensor], Out], given: Tensor) -> Out:
     """`do(given)`, outside of autocast if it is on: for what is small and has to be exact."""
-    kind = given.device.type
-    if not (torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)):
+    if not casts(given.device):
         return do(given)
-    with torch.autocast(kind, enabled=False):
+    with torch.autocast(given.device.type, enabled=False):
         return do(given.float())
 
 
