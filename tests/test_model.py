@@ -350,6 +350,14 @@ def test_forward_names_the_shape_it_got(tiny: Build, shape: tuple[int, ...]) -> 
         tiny()(torch.zeros(shape))
 
 
+@pytest.mark.parametrize("change", [lambda x: 255 * x, lambda x: x - 0.5, lambda x: x / 0])
+def test_forward_names_the_range_it_got(
+    tiny: Build, clips: Tensor, change: Callable[[Tensor], Tensor]
+) -> None:
+    with pytest.raises(ValueError, match=r"frames run from .* to .*; give uint8, or float in \[0,"):
+        tiny().eval()(change(clips))
+
+
 @pytest.mark.parametrize("length", [1, 2, 3, 7 * 3 + 2])
 def test_embed_is_the_mean_of_its_clips(tiny: Build, length: int) -> None:
     model = tiny().eval()

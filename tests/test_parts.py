@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights, resnet18
 
+from w3an_lite.attention_pyramid import AttentionPyramid
 from w3an_lite.gcn import readout
 from w3an_lite.guidance import NOISE, random_maps
 from w3an_lite.model import W3AN
 from w3an_lite.parts import OWN, Graph, WeightedAverage, on_strongest
+from w3an_lite.recipe import Recipe
+from w3an_lite.training import train
 
 Build = Callable[..., W3AN]
 
@@ -329,6 +332,60 @@ def test_a_part_may_give_bfloat16_under_autocast(tiny: Build, clips: Tensor) -> 
             assert tiny(spatial=Even(kind))(clips).cube.dtype == torch.bfloat16
     with pytest.raises(ValueError, match=r"α as torch\.bfloat16, not torch\.float32"):
         tiny(spatial=Even(torch.bfloat16))(clips)
+
+
+class Scaled(nn.Module):
+    """Gives what `part` gives, times `factor` and `further` on."""
+
+    def __init__(self, part: nn.Module, factor: float, further: float = 0.0) -> None:
+        super().__init__()
+        self.part, self.factor, self.further = part, factor, further
+
+    def forward(self, given: Tensor) -> Any:
+        out = self.part(given)
+        if isinstance(out, Tensor):
+            return self.factor * out + self.further
+        return out[0] * self.factor + self.further, out[1]
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "message"),
+    [
+        (
+            "spatial",
+            (2.0,),
+            r"α from 0\.\d+ on, with sums over h×w from [12.9]* to 2; give none below 0",
+        ),
+        ("spatial", (5.0, -0.5), r"α from -0\.\d+ on, with sums over h×w from [01.9]* to 1"),
+        ("spatial", (torch.nan,), "α from nan on"),
+        (
+            "temporal",
+            (100.0,),
+            r"β from \d[\d.]* to \d[\d.]*; give values from 0 to 1, as a sigmoid",
+        ),
+        ("temporal", (1.0, -1.0), "β from -"),
+    ],
+)
+def test_values_out_of_range_are_named_before_the_first_step(
+    tiny: Build, crowd: Callable[..., Any], part: str, change: tuple[float, ...], message: str
+) -> None:
+    paper = {"spatial": tiny().san, "temporal": tiny().tan}[part]
+    model = tiny(identities=8, **{part: Scaled(paper, *change)})
+    before = {k: v.clone() for k, v in model.named_parameters()}
+    recipe = Recipe(epochs=1, batch=8, people=4, load_size=None, crop=None)
+    with pytest.raises(ValueError, match=rf"the {part} part gave {message}"):
+        train(model, crowd(8), recipe=recipe, progress=False)
+    assert all(torch.equal(v, before[k]) for k, v in model.named_parameters())
+
+
+def test_only_the_first_values_of_ones_own_parts_are_looked_at(tiny: Build, clips: Tensor) -> None:
+    assert tiny().glance.at == tiny(spatial=AttentionPyramid, temporal=False).glance.at == []
+    model = tiny(spatial=Scaled(tiny().san, 1.0), temporal=Scaled(tiny().tan, 1.0))
+    assert model.glance.at == ["spatial", "temporal"]
+    model(clips)
+    assert model.glance.at == []
+    model.san.factor = model.tan.factor = 2.0
+    model(clips)
 
 
 def test_a_backbone_keeps_the_promise_of_its_stride(tiny: Build) -> None:

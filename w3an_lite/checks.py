@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .frames import check_range
 from .parts import Graph
 from .speed import casts
 
@@ -71,13 +72,16 @@ def check_values(config: dict[str, Any]) -> None:
         raise ValueError("keep chooses frames by β; it needs a temporal part")
 
 
-def check_clips(frames: Tensor) -> tuple[int, int]:
-    """B and T of clips `[B, T, 3, H, W]`; ValueError for another shape."""
+def check_clips(frames: Tensor, training: bool) -> tuple[int, int]:
+    """B and T of clips `[B, T, 3, H, W]`; ValueError for another shape, and, but in training, which
+    must not wait for the device, for floats outside of [0, 1]."""
     if frames.ndim != 5 or frames.shape[2] != 3 or 0 in frames.shape:
         raise ValueError(
             f"frames are {list(frames.shape)}; give clips [B, T, 3, H, W] "
             "(model.embed takes the frames of one tracklet)"
         )
+    if not training:
+        check_range(frames)
     return frames.shape[0], frames.shape[1]
 
 

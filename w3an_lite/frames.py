@@ -22,12 +22,17 @@ def one_tracklet(frames: Tensor | NDArray[Any]) -> Tensor:
         raise ValueError(
             f"frames are {list(frames.shape)}; give one tracklet [n, 3, H, W] with n at least 1"
         )
+    check_range(frames)
+    return frames
+
+
+def check_range(frames: Tensor) -> None:
+    """ValueError for float frames outside of [0, 1]. Waits for the device."""
     if frames.is_floating_point() and not 0 <= frames.min() <= frames.max() <= 1:
         raise ValueError(
             f"frames run from {frames.min():g} to {frames.max():g}; give uint8, or float in [0, 1] "
             "that is not normalised yet"
         )
-    return frames
 
 
 def normalise(frames: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from .guidance import class_maps, random_maps
 from .knn_graph import add_attention, knn_adjacency
 from .modes import evaluating
 from .output import Encoded, W3ANOutput
-from .parts import Graph, NoTemporal, Part, WeightedAverage, on_strongest, part_of, trunk_of
+from .parts import Glance, Graph, NoTemporal, Part, WeightedAverage, on_strongest, part_of, trunk_of
 from .presets import preset
 from .pretrained import read_model
 from .san import SpatialAttention, attend, uniform_scores
@@ -149,6 +149,7 @@ class W3AN(nn.Module):
             lambda: GCN(channels, layers, activation, last_activation, residual),
             WeightedAverage,
         )
+        self.glance = Glance(self.san, self.tan)
         self.neck: nn.BatchNorm1d | None = None
         self.clip_head: nn.Linear | None = None
         if clip_identity:
@@ -193,7 +194,7 @@ class W3AN(nn.Module):
         cube = self._cube(frames)
         alpha = uniform_scores(cube) if self.san is None else self.san(cube)
         check_part("spatial", "α", alpha, cube.shape, cube)
-        return Encoded(cube, alpha, *in_float32(self._weigh, attend(alpha, cube)))
+        return self.glance(Encoded(cube, alpha, *in_float32(self._weigh, attend(alpha, cube))))
 
     def _weigh(self, features: Tensor) -> tuple[Tensor, ...]:
         """F `[B, T, M]` itself, β, β_overall (Eq. 10) and what `gather` makes of F and β."""
@@ -236,9 +237,10 @@ class W3AN(nn.Module):
         where an attribute is unknown) the predicted class is taken.
         guide: run the second pass on I′ (Eq. 7) and return α′.
 
-        ValueError for another shape or type, or a number of frames that v_t was not made for.
+        ValueError for another shape or type, a number of frames that v_t was not made for, or (not
+        in training, where nothing may wait for the device) floats outside of [0, 1].
         """
-        batch, length = check_clips(frames)
+        batch, length = check_clips(frames, self.training)
         frames = normalise(frames).flatten(0, 1).contiguous(memory_format=torch.channels_last)
         frames = frames.unflatten(0, (batch, length))  # in this order once, I′ is made of it
         path = self.encode(frames)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .backbone import NarrowTrunk, ResNet18Trunk
 from .gcn import readout
+from .output import Encoded
 
 Part: TypeAlias = "bool | nn.Module | Callable[[int], nn.Module]"
 """True for the paper's part, False for none, a module, or what builds one from M (a class will do).
@@ -24,6 +25,8 @@ Graph: TypeAlias = "tuple[Tensor, Tensor, Tensor, Tensor]"
 
 OWN = ("backbone", "spatial", "temporal", "graph")
 """The arguments of `W3AN` that take a module of one's own."""
+ROUNDING = 0.01
+"""How far from its range a value of α or β may lie; bfloat16 is that coarse."""
 
 
 def trunk_of(given: str | nn.Module, weights: str | None, further: dict[str, Any]) -> nn.Module:
@@ -62,6 +65,39 @@ def part_of(
     if not callable(given):
         raise ValueError(f"{given!r} is no part; give True, False, a module or a class of one")
     return given if isinstance(given, nn.Module) else given(channels)
+
+
+class Glance:
+    """Looks at the first α and β that parts from outside of this library give, and at no others:
+    a look waits for the device."""
+
+    def __init__(self, spatial: nn.Module | None, temporal: nn.Module | None) -> None:
+        parts = {"spatial": spatial, "temporal": temporal}
+        self.at = [k for k, part in parts.items() if part is not None and _is_foreign(part)]
+
+    def __call__(self, path: Encoded) -> Encoded:
+        """`path`, if all is in range; ValueError names the part that gives something else."""
+        if "spatial" in self.at:
+            sums, least = path.alpha.float().sum((-2, -1)), path.alpha.min()
+            if not (least >= 0 and (sums - 1).abs().max() <= ROUNDING):
+                raise ValueError(
+                    f"the spatial part gave α from {least:g} on, with sums over h×w from "
+                    f"{sums.min():g} to {sums.max():g}; give none below 0, and sums of 1 "
+                    "(san.normalise_scores does)"
+                )
+        if "temporal" in self.at:
+            for what, got in (("β", path.beta), ("β_overall", path.beta_overall)):
+                if not -ROUNDING <= got.min() <= got.max() <= 1 + ROUNDING:
+                    raise ValueError(
+                        f"the temporal part gave {what} from {got.min():g} to {got.max():g}; give "
+                        "values from 0 to 1, as a sigmoid does"
+                    )
+        self.at = []
+        return path
+
+
+def _is_foreign(part: nn.Module) -> bool:
+    return type(part).__module__.partition(".")[0] != __name__.partition(".")[0]
 
 
 class NoTemporal(nn.Module):
