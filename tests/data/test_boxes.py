@@ -57,7 +57,8 @@ def test_boxes_are_sorted_and_forgiving_of_blanks(tmp_path: Path) -> None:
         ("0,2,3,4,5,6", r"frame is 0, but frames count from 1; add 1"),
         ("1,0,3,4,5,6", r"track is 0, but tracks count from 1; add 1"),
         ("1,-1,3,4,5,6", r"track is -1.*run a tracker"),
-        ("1.5,2,3,4,5,6", r"frame is 1.5"),
+        ("1.5,2,3,4,5,6", r"frame is 1\.5; give a whole number"),
+        ("1,0.5,3,4,5,6", r"track is 0\.5; give a whole number"),
         ("7,1,3,4,5,6", r"frame 7 of track 1 was already given in line 1"),
     ],
 )

@@ -287,14 +287,14 @@ def test_label_windows(tmp_path: Path) -> None:
     labelled = label_windows(parts, path)
     assert [(t.identity, t.camera) for t in labelled] == [(2, 2), (2, 2), (1, 1), (2, 1)]
     assert labelled[3].name == "B visit 1, track 2 frames 11-20"
-    with pytest.raises(DataError, match=r"labels\.csv has no row for track 2, frames 1 to 20"):
+    with pytest.raises(DataError, match=r"csv has no row for track 2, frames 1 to 20; add one"):
         label_windows([mot_tracklet(20, 2)], path)
     with pytest.raises(DataError, match="no row for track 9"):
         label_windows([mot_tracklet(5, 9)], path)
     with pytest.raises(DataError, match="no frame numbers"):
         label_windows([Tracklet(ArrayFrames(np.zeros((1, 3, 2, 1), np.uint8)), 1, 1)], path)
     path.write_text(head + "1,B,2,1,20\n1,C,2,1,20\n")
-    with pytest.raises(DataError, match="2 different people"):
+    with pytest.raises(DataError, match=r"2 different people or visits for .*; keep one"):
         label_windows(parts[:1], path)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20)
     with pytest.raises(DataError, match=r"labels\.csv is not a CSV file in UTF-8"):
@@ -308,6 +308,11 @@ def test_label_windows(tmp_path: Path) -> None:
     [
         ("track_id,person\n1,A\n", "csv has no column 'visit'; .* track_id, person, visit"),
         ("person,track_id,person,visit,first_frame,last_frame\n", "csv has 2 columns 'person'"),
+        (
+            "track_id;person\n1;A\n",
+            "'track_id': its columns are parted by semicolons; save it with",
+        ),
+        ("track_id\tperson\n1\tA\n", "'track_id': its columns are parted by tabs; save it with"),
         ("1,A,x,1,2\n", "line 2: visit is 'x', not a whole number"),
         ("1,A\n", "line 2 has 2 cells for 5 columns"),
         ("1,A,1,1,2\n1,A,1,1,2,9\n", "line 3 has 6 cells for 5 columns"),

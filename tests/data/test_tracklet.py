@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,6 +87,29 @@ def test_a_tracklet_without_files() -> None:
         FileFrames(())
 
 
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ("one.jpg", "the paths of FileFrames are a str"),
+        (Path("one.jpg"), r"the paths of FileFrames are a \w*Path"),
+        (Path().glob("*.jpg"), r"the paths of FileFrames are a \w+"),
+        (np.array(["one.jpg"]), "the paths of FileFrames are a ndarray"),
+        (("one.jpg", "two.jpg"), "the first path of FileFrames is 'one.jpg'"),
+    ],
+    ids=["text", "path", "generator", "array", "texts"],
+)
+def test_paths_that_are_none_are_named(given: object, what: str) -> None:
+    with pytest.raises(DataError, match=f"{what}; give a tuple of "):
+        FileFrames(given)  # type: ignore[arg-type]
+    assert len(FileFrames([Path("one.jpg")])) == 1  # type: ignore[arg-type]
+
+
+def test_a_tracklet_of_an_array_is_told_to_wrap_it() -> None:
+    for frames in (pixels(), [Path("one.jpg")]):
+        with pytest.raises(DataError, match=r"walker: its frames are a \w+; wrap an array in Arr"):
+            Tracklet(frames, 1, 1, "walker")  # type: ignore[arg-type]
+
+
 def test_missing_and_corrupt_images_are_named(tmp_path: Path, paths: tuple[Path, ...]) -> None:
     with pytest.raises(DataError, match=r"none\.png is missing"):
         read_image(tmp_path / "none.png")
@@ -100,11 +124,29 @@ def test_missing_and_corrupt_images_are_named(tmp_path: Path, paths: tuple[Path,
         read_image(tmp_path)
 
 
-def test_grey_and_transparent_images_become_rgb(tmp_path: Path) -> None:
+def test_grey_images_and_opaque_ones_become_rgb(tmp_path: Path) -> None:
     Image.new("L", (4, 6), 9).save(tmp_path / "grey.png")
-    Image.new("RGBA", (4, 6), (1, 2, 3, 128)).save(tmp_path / "clear.png")
+    Image.new("RGBA", (4, 6), (1, 2, 3, 255)).save(tmp_path / "full.png")
+    Image.new("L", (4, 6), 9).save(tmp_path / "not9.png", transparency=8)
     assert (read_image(tmp_path / "grey.png") == 9).all()
-    assert read_image(tmp_path / "clear.png")[:, 0, 0].tolist() == [1, 2, 3]
+    assert read_image(tmp_path / "full.png")[:, 0, 0].tolist() == [1, 2, 3]
+    assert (read_image(tmp_path / "not9.png") == 9).all()
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "clear"),
+    [("RGBA", (1, 2, 3, 254), None), ("LA", (9, 0), None), ("RGB", (1, 2, 3), (1, 2, 3)),
+     ("L", 9, 9), ("P", 0, 0)],
+)  # fmt: skip
+def test_transparent_images_are_refused(
+    tmp_path: Path, mode: str, colour: Any, clear: object
+) -> None:
+    """One pixel will do: what lies under it is not what anybody saw."""
+    image = Image.new(mode, (4, 6), (255,) * len(mode) if len(mode) > 1 else 255)
+    image.putpixel((2, 3), colour)
+    image.save(tmp_path / "c.png", **({} if clear is None else {"transparency": clear}))
+    with pytest.raises(DataError, match=r"c\.png is transparent in places; lay it on a backg"):
+        FileFrames((tmp_path / "c.png",)).read([0])
 
 
 def test_files_of_different_size_are_named(tmp_path: Path, paths: tuple[Path, ...]) -> None:

@@ -90,6 +90,14 @@ def test_a_film_that_holds_less_than_it_claims(
     assert 5 <= int(said[1]) < 12
 
 
+@pytest.mark.parametrize("name", ["gt.txt", "gt.TXT", "boxes.csv"])
+def test_a_text_is_no_film(tmp_path: Path, name: str) -> None:
+    """Which OpenCV can show, letter by letter."""
+    (tmp_path / name).write_text("1,1,0,0,8,8\n" * 2000)
+    with pytest.raises(DataError, match=rf"{name} is no video but a text; are video and boxes sw"):
+        next(frames_of(tmp_path / name, [1]))
+
+
 def test_a_gap_is_met_though_a_time_stamp_runs_beside(tmp_path: Path) -> None:
     def folder(name: str, *files: str) -> Path:
         (tmp_path / name).mkdir()

@@ -77,7 +77,9 @@ def _parse(text: str, where: str) -> list[float]:
         if abs(row[-1]) > most:
             raise DataError(f"{where}: {name} is {cell.strip()}; give a number up to {most:g}")
     for name, value in zip(("frame", "track"), row, strict=False):
-        if value < 1 or value != int(value):
+        if value != int(value):
+            raise DataError(f"{where}: {name} is {value}; give a whole number")
+        if value < 1:
             remedy = f"add 1 to every {name} if yours count from 0"
             if name == "track" and value == -1:
                 remedy = "these are detections: run a tracker over them first"

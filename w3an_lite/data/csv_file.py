@@ -24,6 +24,12 @@ def csv_rows(path: Path, columns: Sequence[str], what: str) -> Iterator[tuple[in
             for name in columns:
                 if names.count(name) != 1:
                     wrong = f"{names.count(name)} columns" if name in names else "no column"
+                    for mark, word in ((";", "semicolons"), ("\t", "tabs")):
+                        if len(names) == 1 and mark in names[0]:
+                            raise DataError(
+                                f"{path} has {wrong} {name!r}: its columns are parted by {word}; "
+                                "save it with commas"
+                            )
                     raise DataError(
                         f"{path} has {wrong} {name!r}; {what} holds {', '.join(columns)}, each once"
                     )

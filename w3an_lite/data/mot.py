@@ -215,8 +215,12 @@ def label_windows(tracklets: Sequence[Tracklet], labels: str | Path) -> list[Tra
         first, last = int(tracklet.frames.numbers[0]), int(tracklet.frames.numbers[-1])
         found = {r[2:] for r in rows.get(tracklet.identity, []) if r[0] <= first and last <= r[1]}
         if len(found) != 1:
-            how = "no row" if not found else f"{len(found)} different people or visits"
-            raise DataError(f"{path} has {how} for {tracklet.name}, frames {first} to {last}")
+            how, remedy = f"{len(found)} different people or visits", "keep one of them"
+            if not found:
+                how, remedy = "no row", "add one whose first_frame to last_frame holds them all"
+            raise DataError(
+                f"{path} has {how} for {tracklet.name}, frames {first} to {last}; {remedy}"
+            )
         person, visit = found.pop()
         name = f"{person} visit {visit}, {tracklet.name}"
         out.append(replace(tracklet, identity=people.index(person) + 1, camera=visit, name=name))

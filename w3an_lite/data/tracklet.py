@@ -95,8 +95,16 @@ class FileFrames:
     paths: tuple[Path, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.paths, (tuple, list)):
+            raise DataError(
+                f"the paths of FileFrames are a {type(self.paths).__name__}; give a tuple of paths"
+            )
         if not self.paths:
             raise DataError("FileFrames of no paths: a tracklet without frames; leave it out")
+        if not isinstance(self.paths[0], Path):  # the first alone: a data set has half a million
+            raise DataError(
+                f"the first path of FileFrames is {self.paths[0]!r}; give a tuple of pathlib.Path"
+            )
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -123,6 +131,7 @@ def read_image(path: Path, size: Size | None = None) -> NDArray[np.uint8]:
     try:
         with Image.open(path) as image:
             deep = image.mode[0] in "IF"
+            clear = not deep and _shows_through(image)
             rgb = (image if is_upright(image) else ImageOps.exif_transpose(image)).convert("RGB")
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing; check the data set with `data check`") from error
@@ -130,9 +139,20 @@ def read_image(path: Path, size: Size | None = None) -> NDArray[np.uint8]:
         raise DataError(f"{path} is not a readable image ({error}); fetch it again") from error
     if deep:  # which of its values is white, nobody says
         raise DataError(f"{path} has more than 8 bits a pixel; convert it to 8")
+    if clear:  # no viewer shows what lies under it
+        raise DataError(
+            f"{path} is transparent in places; lay it on a background and save it without alpha"
+        )
     if size is not None and (rgb.height, rgb.width) != tuple(size):
         rgb = rgb.resize((size[1], size[0]), Image.Resampling.BILINEAR)
     return np.ascontiguousarray(np.asarray(rgb).transpose(2, 0, 1))
+
+
+def _shows_through(image: Image.Image) -> bool:
+    """Whether a pixel of an image is not fully opaque."""
+    if image.mode[-1] not in "Aa" and "transparency" not in image.info:
+        return False
+    return bool((np.asarray(image.convert("RGBA"))[..., 3] < 255).any())
 
 
 def is_upright(image: Image.Image) -> bool:
@@ -170,6 +190,11 @@ class Tracklet:
     truth: Truth | None = None
 
     def __post_init__(self) -> None:
+        if not hasattr(self.frames, "read"):
+            raise DataError(
+                f"{self.name or 'a tracklet'}: its frames are a {type(self.frames).__name__}; wrap "
+                "an array in ArrayFrames, paths in FileFrames"
+            )
         for what in ("identity", "camera"):
             value = getattr(self, what)
             if not isinstance(value, Integral):

@@ -19,6 +19,8 @@ LOOK_ON = 1000
 """Frames behind the last one wanted that are decoded too, to see whether the film holds them."""
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 """Endings of the files that count as frames of a folder."""
+TEXTS = frozenset({".txt", ".csv"})
+"""Endings of files that OpenCV would show as a film of their letters."""
 
 
 def frames_of(video: str | Path, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
@@ -68,6 +70,8 @@ def _video_frames(video: Path, wanted: Sequence[int]) -> Iterator[tuple[int, NDA
 
     if not video.is_file():
         raise DataError(f"{video} is missing; give a video file or a folder of frames")
+    if video.suffix.lower() in TEXTS:
+        raise DataError(f"{video} is no video but a text; are video and boxes swapped?")
     capture = cv2.VideoCapture(str(video))
     try:
         if not capture.isOpened():
