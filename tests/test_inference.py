@@ -57,11 +57,14 @@ def test_each_module_is_afterwards_in_the_mode_it_was_in(tiny: Build, crowd: Cro
         assert torch.equal(value, norms[name]), name  # in test mode, meanwhile
 
 
-@pytest.mark.parametrize("batch", [0, -1])
-def test_batches_of_none_are_refused(tiny: Build, crowd: Crowd, batch: int) -> None:
+@pytest.mark.parametrize("batch", [0, -1, 1.5, 2.0, "8", None])
+def test_batches_that_are_no_number_of_clips_are_refused(
+    tiny: Build, crowd: Crowd, batch: object
+) -> None:
+    """Half a clip more would never be reached, and the whole set held at once."""
     for call in (embed_tracklets, frame_beta, observe):
-        with pytest.raises(ValueError, match=f"batch is {batch}; give at least 1 clip at a time"):
-            call(tiny(), crowd(1), batch=batch)
+        with pytest.raises(ValueError, match=f"batch is {batch!r}; give a whole number of clips"):
+            call(tiny(), crowd(1), batch=batch)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("batch", [1, 4, 100])

@@ -57,6 +57,11 @@ def test_footage_is_embedded_ranked_and_evaluated(
     assert main(["rank", "--embeddings", str(npz), "--out", str(pictures), "--top", "2"]) == 0
     assert len(list(pictures.glob("*.png"))) == 6
     capsys.readouterr()
+    assert main(["rank", "--embeddings", str(npz), "--out", str(pictures)]) == 2
+    said = capsys.readouterr()
+    assert f"error: {pictures / '0000.png'} is of an earlier run: move it away, or" in said.err
+    assert not said.out
+    capsys.readouterr()
     assert main(["evaluate", *street, "--labels", str(who), "--window", "4"]) == 0
     assert "over 18 queries of 18 windows" in capsys.readouterr().out
     rows = [f"{t},{n},{(t * n) % 5 / 4}" for t in range(1, 7) for n in range(1, 13)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -143,6 +144,11 @@ def _rank_arguments(parser: Parser) -> None:
 
 def _rank(embeddings: Path, out: Path, top: int) -> None:
     check_out(out / "0000.png")
+    earlier = sorted(p for p in out.glob("*.png") if re.fullmatch(r"\d{4,}", p.stem))
+    if earlier:
+        raise ValueError(
+            f"{earlier[0]} is of an earlier run: move it away, or choose another folder"
+        )
     content = load_embeddings(embeddings)
     for i, found in enumerate(nearest(content, top)):
         others = ", ".join(f"{content.names[j]} ({d:.2f})" for j, d in zip(*found, strict=True))

@@ -6,6 +6,7 @@ The model is in test mode meanwhile, and afterwards in the mode it was in.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -47,8 +48,8 @@ def _batches(
 
     No more is read at once than one clip, and no more is held than one batch.
     """
-    if batch < 1:
-        raise ValueError(f"batch is {batch}; give at least 1 clip at a time")
+    if not isinstance(batch, Integral) or batch < 1:
+        raise ValueError(f"batch is {batch!r}; give a whole number of clips, at least 1")
     owners: list[int] = []
     cuts: list[NDArray[np.int64]] = []
     for i, tracklet in enumerate(tracklets):
