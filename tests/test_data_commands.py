@@ -223,6 +223,10 @@ def test_help_has_an_example(run: Run) -> None:
         ("pack --dataset synthped FEW --workers 0 --out OUT", "workers=0"),
         ("attributes --source NONE --target synthped FEW --out OUT", "NONE is missing"),
         ("attributes --source synthped --target NONE --out OUT", "NONE is not a folder"),
+        (
+            "attributes --source synthped --target DIR --out OUT",
+            "DIR is no store (it has no store.json); name the set that it is with --dataset (mars,",
+        ),
         ("attributes --source synthped --target NONE --dataset mars --out OUT", "NONE is missing"),
         ("attributes --source synthped --target NONE --dataset synthped --out OUT", "no folder"),
         ("attributes --source synthped --target synthped --dataset mars --out OUT", "leave one"),

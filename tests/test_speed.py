@@ -81,6 +81,16 @@ def test_a_gpu_whose_driver_is_too_old_is_none(monkeypatch: pytest.MonkeyPatch) 
     assert module.gpus_there_are() == 2
 
 
+def test_a_gpu_gets_its_number_and_one_too_many_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "gpus_there_are", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    assert module.device_of("cpu") == torch.device("cpu")
+    assert module.device_of("cuda") == torch.device("cuda", 1)
+    assert module.device_of(torch.device("cuda", 0)) == torch.device("cuda", 0)
+    with pytest.raises(ValueError, match=r"device is 'cuda:2'; .* \(GPUs here: 2, counted from 0"):
+        module.device_of("cuda:2")
+
+
 def test_what_is_off_is_off(tiny: Build) -> None:
     """Whatever was set before; and afterwards it is again."""
     cpu = torch.device("cpu")

@@ -64,9 +64,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     return call
 
 
-def drawn(run: Run, layout: str, root: Path) -> tuple[object, ...]:
+def drawn(run: Run, layout: str, root: Path, *more: str) -> tuple[object, ...]:
     """Arguments that train on drawn people in the layout of a data set."""
-    status, _, error = run("synth", "--layout", layout, "--out", root, *PEOPLE)
+    status, _, error = run("synth", "--layout", layout, "--out", root, *PEOPLE, *more)
     assert status == 0, error
     return "train", "--dataset", layout, "--root", root, "--unofficial", *QUICK
 
@@ -176,13 +176,16 @@ def test_other_drawn_people_are_another_run(run: Run, tmp_path: Path) -> None:
 def test_ten_splits_and_their_mean(run: Run, tmp_path: Path) -> None:
     train = drawn(run, "ilids-vid", tmp_path / "ilids")
     out = tmp_path / "runs"
-    status, _, error = run(*train, "--out", out, "--split", 3)
+    status, said, error = run(*train, "--out", out, "--split", 3)
     assert status == 0, error
+    assert "ilids-vid(unofficial)/split over 1 split: rank-1 0." in said
+    assert "±" not in said
     assert [p.name for p in sorted(out.iterdir())] == ["split-3", "splits.csv"]
     before = (out / "split-3" / "model.pt").stat().st_mtime_ns
     status, said, error = run(*train, "--out", out, "--resume")
     assert status == 0, error
     assert "ilids-vid(unofficial)/split over 10 splits: rank-1 0." in said
+    assert said.count(" ± 0.") == 2
     assert (out / "split-3" / "model.pt").stat().st_mtime_ns == before
     with open(out / "splits.csv", newline="") as file:
         names = [row["protocol"] for row in csv.DictReader(file)]
@@ -231,7 +234,7 @@ def test_a_dry_run_says_what_it_costs_and_writes_nothing(run: Run, tmp_path: Pat
         (("--weights", "imagenet"), "at the small scale give stills, none, or the path of a .pt"),
         (("--scale", "paper", "--weights", "stills"), "at the paper scale give imagenet, none, or"),
         (("--seed", str(2**63)), f"--seed: {2**63} is too large; {2**63 - 1} is the most"),
-        (("--identities", "5"), "5 people to train on, a batch needs 8"),
+        (("--identities", "5"), "5 people to train on, a batch needs 8; give --identities 8"),
         (("--cameras", "1"), "none of the 2 queries is in the gallery under another camera"),
     ],
     ids=lambda part: " ".join(part) if isinstance(part, tuple) else "",
@@ -347,6 +350,12 @@ def test_a_gpu_that_is_not_there_is_a_mistake(run: Run, monkeypatch: pytest.Monk
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     status, _, error = run("train", "--out", "x", "--device", "cuda:2")
     assert (status, "'cuda:2'" in error, "GPUs here: 2" in error) == (2, True, True)
+
+
+def test_a_set_of_few_people_cannot_be_drawn_larger(run: Run, tmp_path: Path) -> None:
+    train = drawn(run, "mars", tmp_path / "mars", "--identities", "5")
+    status, _, error = run(*train, "--dry-run", "--out", tmp_path / "out")
+    assert (status, "a batch needs 8; choose a larger set" in error) == (2, True), error
 
 
 def test_a_dry_run_finds_what_cannot_work(

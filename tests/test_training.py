@@ -334,6 +334,35 @@ def test_a_loss_that_is_not_finite_is_named_and_nothing_saved_is_lost(
     assert all(torch.equal(v, saved["model"][k]) for k, v in good.state_dict().items())
 
 
+def test_tracklets_without_a_name_are_known_by_person_and_camera(tiny: Build, crowd: Crowd) -> None:
+    people = [dataclasses.replace(t, name="") for t in crowd(8)]
+    recipe = dataclasses.replace(QUICK, lr=1e30)
+    with pytest.raises(FloatingPointError, match=r"batch: (identity 1\d camera [01](, |\))){8}"):
+        go(tiny(identities=8), people, recipe=recipe)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda", "cuda:3", None])
+def test_a_device_that_is_not_there_is_named(
+    tiny: Build, crowd: Crowd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: Any
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    says = "no CUDA device here" if "cuda" in str(device) else f"device is {device!r}; give cpu, c"
+    with pytest.raises(ValueError, match=says):
+        go(tiny(identities=8), crowd(8), None, QUICK, tmp_path / "out", device=device)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_where_the_folder_should_be_is_named(
+    tiny: Build, crowd: Crowd, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("keep")
+    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(ValueError, match="a file is in its way; give a folder") as caught:
+            go(tiny(identities=8), crowd(8), None, QUICK, out)
+        assert f"out is {out}, but " in str(caught.value)
+    assert (tmp_path / "file").read_text() == "keep"
+
+
 def test_a_rate_that_is_too_high_is_named(tiny: Build, crowd: Crowd, tmp_path: Path) -> None:
     people = crowd(8)
     recipe = dataclasses.replace(QUICK, lr=1e30)

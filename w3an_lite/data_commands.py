@@ -12,13 +12,13 @@ from .commands import Command, Parser, say
 from .data.attribute_file import attribute_rows
 from .data.check import DATASETS as CHECKED
 from .data.check import all_ok, check_data, format_table
-from .data.datasets import load_dataset
+from .data.datasets import PROTOCOLS, load_dataset
 from .data.layout_splits import full_size, layout_split
 from .data.output import all_tracklets
 from .data.pack import pack
 from .data.rap import read_rap
 from .data.splits import check_answerable
-from .data.store import FORMS
+from .data.store import FORMS, STATE
 from .data.tracklet import DataError, Split, check_names
 from .data.writers import LAYOUTS, write_layout
 from .data_arguments import (
@@ -198,6 +198,11 @@ def _target(
         return load_dataset("synthped", None, protocol, size=size, **given)
     if dataset == "synthped":
         raise DataError(f"--dataset synthped has no folder; give it as --target, not {target}")
+    if dataset is None and Path(target).is_dir() and not (Path(target) / STATE).is_file():
+        raise DataError(
+            f"{target} is no store (it has no {STATE}); name the set that it is with --dataset "
+            f"({', '.join(PROTOCOLS)})"
+        )
     given.pop("seed", None)  # of training alone: the target is not drawn
     return load_dataset(dataset or "store", target, protocol, **given)
 

@@ -162,7 +162,7 @@ class Steps(Dataset["Batch | DataError"]):
     def __getitem__(self, k: int) -> Batch | DataError:
         epoch, step = divmod(k, len(self.batches))
         plan = self.batches.at(epoch).plan(step)
-        names = [t.name for t in plan.tracklets]
+        names = plan.names
         own = plan.part(self.ranks.rank, self.ranks.size)
         try:
             frames = self.held.gather(own.tracklets, own.indices) if self.held else None

@@ -106,6 +106,25 @@ def gpus_there_are() -> int:
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
+def device_of(asked: str | torch.device) -> torch.device:
+    """The device that was asked for, a GPU with its number; ValueError if there is none such."""
+    gpus = gpus_there_are()
+    known = f"give cpu, cuda or cuda:N (GPUs here: {gpus}, counted from 0)"
+    try:
+        device = torch.device(asked)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"device is {asked!r}; {known}") from error
+    if device.type != "cuda":
+        return device
+    if not gpus:
+        raise ValueError("there is no CUDA device here; leave device out, or give cpu")
+    if device.index is None:
+        return torch.device("cuda", torch.cuda.current_device())
+    if device.index >= gpus:
+        raise ValueError(f"device is {str(device)!r}; {known}")
+    return device
+
+
 def compiles() -> bool:
     """Whether Triton, which compiles for a GPU, has what it needs: itself (Windows has none), a C
     compiler and Python's headers."""

@@ -263,11 +263,12 @@ def _say_splits(found: list[dict[str, Any]], out: Path) -> None:
     spread = {}
     for name in ("rank1", "mAP"):
         values = np.array([one[name] for one in found])
-        sd = float(values.std(ddof=1)) if len(values) > 1 else 0.0
-        spread[name] = f"{values.mean():.3f} ± {sd:.3f}"
+        sd = f" ± {values.std(ddof=1):.3f}" if len(values) > 1 else ""
+        spread[name] = f"{values.mean():.3f}{sd}"
+    count = f"{len(found)} split" + ("s" if len(found) > 1 else "")
     series = re.sub(r"-\d+$", "", found[0]["protocol"])
     say(
-        f"{series} over {len(found)} splits: rank-1 {spread['rank1']}, mAP {spread['mAP']}\n"
+        f"{series} over {count}: rank-1 {spread['rank1']}, mAP {spread['mAP']}\n"
         f"wrote {out / 'splits.csv'}"
     )
 

@@ -56,13 +56,13 @@ class Plan:
             schedule["load_size"] = shape["size"]
         if self.epochs is not None:
             schedule["epochs"] = self.epochs
-        torch.manual_seed(self.seed)
+        recipe = Recipe.preset(self.preset, seed=self.seed, workers=self.workers, **schedule)
         people = len({t.identity for t in split.train})
-        return (
-            W3AN.preset(self.preset, people, **shape),
-            Objective.preset(self.preset),
-            Recipe.preset(self.preset, seed=self.seed, workers=self.workers, **schedule),
-        )
+        if people < recipe.people:
+            remedy = "choose a larger set" if self.resize else f"give --identities {recipe.people}"
+            raise DataError(f"{people} people to train on, a batch needs {recipe.people}; {remedy}")
+        torch.manual_seed(self.seed)
+        return W3AN.preset(self.preset, people, **shape), Objective.preset(self.preset), recipe
 
     def asked(self, split: Split) -> dict[str, Any]:
         """What a finished result must have been asked for to count again."""

@@ -29,7 +29,7 @@ from .recipe import Recipe
 from .run import Judge, Run
 from .run_record import WRITTEN, check_new
 from .runlog import RunLog
-from .speed import Speed
+from .speed import Speed, device_of
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +73,9 @@ def train(
     Ctrl-C and SIGTERM finish the step (many processes: the next `COLLECT` steps), save, and raise
     `Stopped`. A frame that cannot be read raises DataError; one process saves first, of many the
     one that met it ends, and torchrun ends the others. FloatingPointError names term, step and
-    tracklets when a loss is not finite (what was saved stays); ValueError when the
-    model has another number of identities than the tracklets, or the checkpoint is of another run;
-    OSError when `out` cannot be written.
+    tracklets when a loss is not finite (what was saved stays); ValueError when the model has
+    another number of identities than the tracklets, the checkpoint is of another run, there is no
+    such device, or `out` is a file; OSError when `out` cannot be written.
     """
     objective, recipe, ranks = objective or Objective(), recipe or Recipe(), Ranks.now()
     if evaluate_every < 0 or (save_every is not None and save_every < 1):
@@ -83,15 +83,16 @@ def train(
             f"evaluate_every is {evaluate_every}, save_every {save_every}; give 0 epochs (at the "
             "end alone) or more, and at least 1 (None: if it costs little)"
         )
+    device = device_of(device)
     batches = recipe.batches(tracklets, model.clip_length, model.attributes)
     _check(model, batches, objective, recipe, ranks)
     folder = Path(out) if out else None
     if folder is not None and not resume:
         check_new(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-    device = torch.device(device)
-    if device.type == "cuda" and device.index is None:
-        device = torch.device("cuda", torch.cuda.current_device())
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise ValueError(f"out is {folder}, but a file is in its way; give a folder") from error
     speed = (speed or Speed()).on(device, ranks)
     model.to(device).train()
     optimiser = recipe.optimise(model, fused=bool(speed.fused))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -188,12 +189,18 @@ def test_frames_of_different_size_are_named(crowd: Crowd) -> None:
         (5, 2, "a batch of 5 cannot hold 2 people equally often"),
         (2, 4, "a batch of 2 cannot hold 4"),
         (4, 0, "cannot hold 0 people"),
-        (8, 4, "3 people to train on, a batch needs 4; lower people"),
+        (8, 4, "3 people to train on, a batch needs 4; lower people of the recipe"),
     ],
 )
 def test_batches_that_cannot_be(crowd: Crowd, batch: int, people: int, message: str) -> None:
     with pytest.raises(DataError, match=message):
         Batches(crowd(3), batch, people)
+
+
+def test_tracklets_without_a_name_are_called_by_person_and_camera(crowd: Crowd) -> None:
+    people = [replace(t, name="") if t.camera else t for t in crowd(2)]
+    _, names = Batches(people, batch=4, people=2)[0]
+    assert sorted(names) == ["identity 10 camera 1", "identity 11 camera 1", "p0k0", "p1k0"]
 
 
 def test_no_step_beyond_the_last(crowd: Crowd) -> None:

@@ -82,6 +82,11 @@ class Plan(NamedTuple):
     labels: list[int]
     indices: list[NDArray[np.int64]]
 
+    @property
+    def names(self) -> list[str]:
+        """What an error calls the tracklets: those without a name by person and camera."""
+        return [t.name or f"identity {t.identity} camera {t.camera}" for t in self.tracklets]
+
     def part(self, rank: int, size: int) -> Plan:
         """The share of process `rank` of `size`, one stretch of the batch."""
         each = len(self.tracklets) // size
@@ -128,7 +133,7 @@ class Batches(Dataset[tuple[Clips, list[str]]]):
         if len(self.identities) < people:
             raise DataError(
                 f"{len(self.identities)} people to train on, a batch needs {people}; "
-                "lower people (P) or add data"
+                "lower people of the recipe (P), or add some (identities of drawn ones)"
             )
         self.people, self.each, self.clip_length = people, batch // people, clip_length
         self.size, self.seed, self.epoch, self.attributes = size, seed, 0, attributes
@@ -158,6 +163,4 @@ class Batches(Dataset[tuple[Clips, list[str]]]):
 
     def __getitem__(self, step: int) -> tuple[Clips, list[str]]:
         plan = self.plan(step)
-        return load_clips(*plan, self.size, vocabulary=self.attributes), [
-            t.name for t in plan.tracklets
-        ]
+        return load_clips(*plan, self.size, vocabulary=self.attributes), plan.names
