@@ -18,6 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from w3an_lite import exercises
 from w3an_lite.__main__ import main
 from w3an_lite.course import FOLDED
+from w3an_lite.exercises import attributes
 from w3an_lite.exercises.checker import STUB_HINT, Verdict
 from w3an_lite.exercises.gcn import EXERCISES
 from w3an_lite.marks import notebooks, read_marks
@@ -27,7 +28,7 @@ NOTHING = {"propagation": None, "layer": None, "ratio": None}
 SOLVED = {name: repr(Verdict(True, exercise.praise)) for name, exercise in EXERCISES.items()}
 HINT = {name: repr(Verdict(False, e.mistakes[0].hint)) for name, e in EXERCISES.items()}
 GENERIC = repr(Verdict(False, "your function stopped with ZeroDivisionError"))
-DEFAULT = repr(Verdict(False, EXERCISES["layer"].otherwise))
+OTHERWISE = repr(Verdict(False, EXERCISES["layer"].otherwise))
 UNTRIED = repr(Verdict(None, STUB_HINT))
 
 
@@ -94,8 +95,8 @@ def test_outputs_are_believed_and_the_best_counts(tmp_path: Path) -> None:
         ("what_it_said", [SOLVED["ratio"]], True, None),
         ("what_it_said", [HINT["ratio"]], False, None),
         ("what_it_said", [GENERIC], None, None),
-        ("what_it_said", [DEFAULT], None, None),
-        ("check_layer(f)", [DEFAULT], None, False),
+        ("what_it_said", [OTHERWISE], None, False),
+        ("check_layer(f)", [OTHERWISE], None, False),
         ("for x in range(2): print(check_ratio(x))", [SOLVED["ratio"], HINT["ratio"]], True, None),
     ],
 )
@@ -106,8 +107,19 @@ def test_it_does_not_matter_how_a_verdict_was_shown(
     assert found == {"ratio": ratio, "layer": layer, "propagation": None}
 
 
+def test_a_hint_that_two_exercises_share_says_of_neither_that_it_was_tried(tmp_path: Path) -> None:
+    assert attributes.LOSS.otherwise == attributes.MMD.otherwise
+    shared = repr(Verdict(False, attributes.LOSS.otherwise))
+    source = "from w3an_lite.exercises.attributes import check_loss, check_mmd"
+    one, two = (
+        read_marks(written(tmp_path, name, new_code_cell(source), cell(shown, shared))).passed
+        for name, shown in (("a.ipynb", "what_it_said"), ("b.ipynb", "check_mmd(f)"))
+    )
+    assert (one["loss"], one["mmd"]) == (None, None)
+    assert (two["loss"], two["mmd"]) == (None, False)
+
+
 def test_a_check_whose_cell_failed_was_tried(tmp_path: Path) -> None:
-    assert EXERCISES["layer"].otherwise == EXERCISES["propagation"].otherwise
     error = new_output("error", ename="SyntaxError", evalue="", traceback=[])
     made = new_code_cell("check_ratio(1", outputs=[error])
     bare = new_code_cell("1 / 0", outputs=[error])

@@ -11,14 +11,16 @@ import pytest
 from w3an_lite import relabel
 from w3an_lite.data.attributes import GROUPS, INDEX, NAMES, group_indices
 from w3an_lite.data.synthetic import synthped
-from w3an_lite.data.tracklet import Tracklet
+from w3an_lite.data.tracklet import ArrayFrames, Tracklet
 from w3an_lite.relabel import carried_labels, relabelled, without_groups
 from w3an_lite.transfer import TransferRecipe
+
+BLANK = ArrayFrames(np.zeros((1, 3, 4, 2), np.uint8))
 
 
 def test_groups_are_left_out() -> None:
     labels = np.arange(len(NAMES), dtype=np.float32) / 128  # each its own, and exact
-    tracklet = Tracklet(None, 1, 1, attributes=labels)  # type: ignore[arg-type]
+    tracklet = Tracklet(BLANK, 1, 1, attributes=labels)
     (left,) = without_groups([tracklet], ["shoes"])
     assert left.attributes is not None
     assert len(left.attributes) == len(NAMES) - len(GROUPS["shoes"])
@@ -27,7 +29,7 @@ def test_groups_are_left_out() -> None:
     (none,) = without_groups([tracklet], list(GROUPS))
     assert none.attributes is not None
     assert none.attributes.tolist() == [0] * len(NAMES)
-    (blank,) = without_groups([Tracklet(None, 1, 1)], ["shoes"])  # type: ignore[arg-type]
+    (blank,) = without_groups([Tracklet(BLANK, 1, 1)], ["shoes"])
     assert blank.attributes is not None
     assert set(blank.attributes) == {-1}
 
@@ -59,7 +61,7 @@ def test_what_is_not_asked_for_stays() -> None:
 
 
 def test_groups_are_left_out_of_carried_labels_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    people = [Tracklet(None, 7, 3, "one")]  # type: ignore[arg-type]
+    people = [Tracklet(BLANK, 7, 3, "one")]
     labels, asked = np.arange(len(NAMES), dtype=np.float32) / 128, []
 
     def carried(tracklets: list[Tracklet], form: str, seed: int) -> list[Tracklet]:
@@ -81,7 +83,7 @@ def test_labels_are_carried_as_the_recipe_has_it(
     recipe: TransferRecipe | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stills and frames of its size, the shipped trunk, the seed of both; a half is not above."""
-    people = [Tracklet(None, 1, 1)]  # type: ignore[arg-type]
+    people = [Tracklet(BLANK, 1, 1)]
     wanted, said = recipe or TransferRecipe(seed=9), np.full((1, len(NAMES)), 0.5, np.float32)
 
     def source(size: tuple[int, int], seed: int) -> str:

@@ -441,15 +441,15 @@ def test_a_plan_begins_with_the_weights_of_its_scale(
         return torch.rand(())
 
     monkeypatch.setattr(train_plan, "W3AN", SimpleNamespace(preset=preset))
-    people = synthped(3, 1, frames=1, size=(32, 16), tracklets=1)
+    people = synthped(8, 1, frames=1, size=(32, 16), tracklets=1)
     first, again = (plan(seed=4, **changes).build(people, fresh)[0] for _ in range(2))
-    assert built == [("repaired", 3, weights)] * 2
+    assert built == [("repaired", 8, weights)] * 2
     assert torch.equal(first, again)  # the seed's, whatever was drawn before
     assert not torch.equal(first, plan(seed=5, **changes).build(people, fresh)[0])
 
 
 def test_a_plan_brings_its_preset_and_its_schedule() -> None:
-    people = synthped(3, 1, frames=1, size=(32, 16), tracklets=1)
+    people = synthped(8, 1, frames=1, size=(32, 16), tracklets=1)
     asked = {"preset": "mean_pool", "weights": "none", "seed": 6, "workers": 2}
     _, objective, recipe = plan(**asked).build(people, True)
     assert objective == Objective.preset("mean_pool") != Objective()
