@@ -253,7 +253,8 @@ _NOTES = {
     "readings": "In `repaired`, which has no Eq. 8, it is put back for the last rows: their points "
     "are from the row *Eq. 8*.",
     "table5": "*place-alone* is a control of ours: with the same losses an α that is the same for "
-    "every clip, and cannot look.",
+    "every clip, and cannot look. WAN, AP-W3AN and AL-W3AN have no v for each place in the clip "
+    "either: what that alone is worth, *one v for all frames* says among the repairs.",
 }
 """What a reader of a study's table has to know."""
 
