@@ -129,6 +129,10 @@ def test_a_backbone_of_ones_own_brings_all_it_needs(tiny: Build) -> None:
             tiny(**{"backbone": Mine(), "trunk": {}, **changes})
     with pytest.raises(ValueError, match=r"the backbone Conv2d has no whole number 'channels'"):
         tiny(backbone=nn.Conv2d(3, 4, 8, 8), trunk={})
+    flat = Mine()
+    flat.stride = 0  # type: ignore[assignment]
+    with pytest.raises(ValueError, match="the backbone Mine has no whole number 'stride' from 1"):
+        tiny(backbone=flat, trunk={})
     with pytest.raises(ValueError, match="backbone is the class Mine; give a module, built"):
         tiny(backbone=Mine)
 

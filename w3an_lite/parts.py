@@ -38,10 +38,11 @@ def trunk_of(given: str | nn.Module, weights: str | None, further: dict[str, Any
                 "them out with a backbone of your own, which brings its weights"
             )
         for name in ("channels", "stride"):
-            if not isinstance(getattr(given, name, None), Integral):
+            own = getattr(given, name, None)
+            if not isinstance(own, Integral) or int(own) < 1:
                 raise ValueError(
-                    f"the backbone {type(given).__name__} has no whole number {name!r}; set its M "
-                    "as channels, and as stride how many pixels a cell has"
+                    f"the backbone {type(given).__name__} has no whole number {name!r} from 1 on; "
+                    "set its M as channels, and as stride how many pixels a cell has"
                 )
         return given
     if isinstance(given, type):
