@@ -34,6 +34,7 @@ def test_every_study_has_its_rows(name: str) -> None:
         "repairs": 21,
         "alone": 22,
         "looking": 5,
+        "clock": 6,
         "groups": 10,
         "graph": 11,
         "weights": 21,
@@ -48,7 +49,9 @@ def test_every_study_has_its_rows(name: str) -> None:
     assert len(lines) == 2 * count[name]
     assert [line.trial.seed for line in lines] == sorted(line.trial.seed for line in lines)
     assert lines[0].variant == WHOLE
-    assert lines[0].trial.name == preset + ", off centre" * (name == "looking")
+    assert lines[0].trial.name == preset + {"looking": ", off centre", "clock": ", turned"}.get(
+        name, ""
+    )
     by_name = {(line.trial.name, line.trial.seed): line.trial for line in lines}
     assert all(by_name[line.trial.name, line.trial.seed] == line.trial for line in lines)
 
@@ -69,6 +72,7 @@ def test_trials_are_shared() -> None:
     assert trial("repairs", alike) == trial("baselines", alike) == "mean_pool-trained alike"
     assert trial("baselines", "mean pooling") == "mean_pool"
     assert trial("looking", "WAN") == "repaired-WAN, off centre"
+    assert trial("clock", "WAN") == "repaired-WAN, turned"
     assert trial("looking", "paper with four repairs") == "paper-with four repairs, off centre"
 
 

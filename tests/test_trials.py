@@ -93,6 +93,7 @@ def test_a_part_that_there_is_not_is_named() -> None:
     for part, values, said in (
         ("objectives", {"san_weight": 7.0}, "changes have a part 'objectives'; choose from model,"),
         ("crops", {"offcentre": [0.2, 0.2]}, "changes of 'crops' name 'offcentre'; choose from"),
+        ("walks", {"turn": True}, "changes of 'walks' name 'turn'; choose from"),
         ("labels", {"without": ["shoes"], "hard": True}, "changes of 'labels' name 'hard'"),
     ):
         with pytest.raises(ValueError, match=said):
@@ -255,3 +256,23 @@ def test_a_set_that_is_not_there_begins_no_trial(tmp_path: Path) -> None:
 def test_numbers_of_numpy_are_numbers_in_json() -> None:
     content = {"a": np.int64(3), "b": (np.float32(0.5), np.float64("nan")), "c": np.arange(2)}
     assert trials.plain(content) == {"a": 3, "b": [0.5, None], "c": [0, 1]}
+
+
+def test_people_are_shown_as_a_trial_says(tmp_path: Path, monkeypatch: Any) -> None:
+    seen = []
+    real = trials.search
+
+    def search(model: Any, split: Any) -> Any:
+        seen.append(split)
+        return real(model, split)
+
+    monkeypatch.setattr(trials, "search", search)
+    for name, changes in (("as they are", {}), ("turned", {"walks": {"turned": True}})):
+        measure(Trial(name, "mean_pool", 3, changes), tmp_path, TINY)
+    plain, shown = seen
+    assert shown.name == f"{plain.name}, turned"
+    assert [t.name for t in shown.train] == [t.name for t in plain.train]
+    assert {type(t.frames).__name__ for t in [*shown.train, *shown.gallery]} == {"TurnedFrames"}
+    kept = json.loads((tmp_path / "turned-3" / "result.json").read_text(encoding="utf-8"))
+    assert kept["protocol"].endswith("-3, turned")
+    assert kept["changes"]["walks"] == {"turned": True}

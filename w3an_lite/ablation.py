@@ -31,7 +31,7 @@ ALIKE = merged(REPAIRS["clip identity"], REPAIRS["exchanged surroundings"])
 
 def defaults(part: str) -> dict[str, Any]:
     """The arguments of `W3AN`, `Objective` or `Recipe` in the paper, which are their defaults; the
-    data ("labels", "crops") have none."""
+    data ("labels", "crops", "walks") have none."""
     owners: dict[str, Callable[..., Any]] = {"model": W3AN, "objective": Objective}
     owners["recipe"] = Recipe
     known = inspect.signature(owners[part]).parameters if part in owners else {}

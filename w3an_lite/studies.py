@@ -24,6 +24,9 @@ from .trials import (
     where,
 )
 
+_SHOWN = {"crops": ", off centre", "walks": ", turned"}
+"""What a trial's name says of people that are not shown as they are, by part of its changes."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -73,9 +76,9 @@ def lines_of(
                 changes = departures(start, changes, setting.base)
                 own = row if start == preset else row.removeprefix("mean pooling").strip()
                 trial = start
-                if {*changes} - {"crops"}:
+                if {*changes} - {*_SHOWN}:
                     trial += f"-{own.removeprefix(start).strip()}"
-                trial += ", off centre" if "crops" in changes else ""
+                trial += "".join(said for part, said in _SHOWN.items() if part in changes)
                 lines.append(Line(row, preset, Trial(trial, start, seed, changes)))
     return lines
 

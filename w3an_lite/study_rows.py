@@ -16,6 +16,7 @@ from .variants import (
     OFF_CENTRE,
     PLACE_ALONE,
     TABLE5,
+    TURNED,
     WITHOUT,
     baselines,
     weights,
@@ -94,6 +95,16 @@ def _looking(preset: str) -> dict[str, Row]:
     return {name: Row(start, {**made, **OFF_CENTRE}) for name, (start, made) in rows.items()}
 
 
+def _clock(preset: str) -> dict[str, Row]:
+    changes = {
+        WHOLE: {},
+        "with one v for all frames": added("one v for all frames"),
+        **{name: TABLE5[name] for name in ("WAN", "AP-W3AN", "AL-W3AN")},
+        **PLACE_ALONE,
+    }
+    return {name: Row(preset, {**change, **TURNED}) for name, change in changes.items()}
+
+
 def _each(word: str, names: Iterable[str], change: Callable[..., Changes]) -> dict[str, Changes]:
     """A row for each repair."""
     return {f"{word} {name}": change(name) for name in names}
@@ -124,6 +135,9 @@ STUDIES: dict[str, Study] = {
     ),
     "looking": Study(
         "Does α look? Crops whose person is not in the middle", ("repaired",), _looking
+    ),
+    "clock": Study(
+        "Is the spatial part a clock? Walks that begin at any frame", ("repaired",), _clock
     ),
     "groups": Study(
         "Figure 9: attributes left out, or carried", BOTH, _rows({**WITHOUT, **CARRIED})

@@ -28,6 +28,7 @@ from .data.off_centre import off_centre
 from .data.splits import check_answerable
 from .data.synthetic import synthped
 from .data.tracklet import Split
+from .data.turned import turned
 from .experiments import attend, fit_variant, search
 from .presets import PRESETS, SMALL, Changes, check_changes
 from .provenance import command, revision
@@ -38,8 +39,8 @@ from .speed import cpu_threads, gpus_there_are
 
 CMC = 20
 """How many ranks of a curve are kept."""
-DATA = {"labels": ("without", "carried"), "crops": ("off_centre",)}
-"""What a trial may change of its people: see `relabel`, and `data.off_centre`."""
+DATA = {"labels": ("without", "carried"), "crops": ("off_centre",), "walks": ("turned",)}
+"""What a trial may change of its people: see `relabel`, `data.off_centre`, `data.turned`."""
 HERE: dict[str, Any] = {"device": "cpu", "stopped": False}
 """Of a worker process: where it computes, and whether it was told to stop."""
 
@@ -154,6 +155,8 @@ def _train_and_measure(trial: Trial, out: Path, setting: Setting, device: str) -
     changes = {part: dict(values) for part, values in trial.changes.items()}
     if most := changes.pop("crops", {}).get("off_centre"):
         split = off_centre(split, (most[0], most[1]), trial.seed)
+    if changes.pop("walks", {}).get("turned"):
+        split = turned(split, trial.seed)
     train = relabelled(split.train, **changes.pop("labels", {}), seed=trial.seed)
     if setting.epochs is not None:
         changes["recipe"] = {**changes.get("recipe", {}), "epochs": setting.epochs}

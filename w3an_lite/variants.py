@@ -45,6 +45,9 @@ can know where people stand in a crop, and cannot look."""
 OFF_CENTRE: Changes = {"crops": {"off_centre": [0.125, 0.25]}}
 """Crops moved by up to these shares of height and width, in training and test."""
 
+TURNED: Changes = {"walks": {"turned": True}}
+"""Walks that begin at any of their frames, in training and test."""
+
 NEIGHBOURS: dict[str, Changes] = {
     f"K{k}": {"model": {"clip_length": 10, "neighbours": k}} for k in range(1, 6)
 }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_layouts import pairs, tracklet
 
-from w3an_lite.data.splits import halve, protocol_number, random_half, without_mate
-from w3an_lite.data.tracklet import DISTRACTOR, JUNK, DataError, Split
+from w3an_lite.data.splits import each_changed, halve, protocol_number, random_half, without_mate
+from w3an_lite.data.tracklet import DISTRACTOR, JUNK, DataError, Split, Tracklet
 
 
 @given(people=st.integers(2, 40), index=st.integers(0, 9), seed=st.integers(0, 3))
@@ -98,3 +100,19 @@ def test_the_order_of_the_tracklets_does_not_move_a_half() -> None:
 def test_a_raised_two_is_no_number() -> None:
     with pytest.raises(DataError, match="from a/split-0 to a/split-9"):
         protocol_number("a/split-²", "a/split-", 10)
+
+
+def test_each_is_changed_once() -> None:
+    t = [tracklet(identity, camera) for identity in (1, 2) for camera in (1, 2)]
+    made: list[tuple[int, Tracklet]] = []
+
+    def change(k: int, one: Tracklet) -> Tracklet:
+        made.append((k, one))
+        return replace(one, name=f"changed {k}")
+
+    out = each_changed(Split("s", t[:2], [t[2]], t[2:]), "otherwise", change)
+    assert made == list(enumerate(t))
+    assert out.name == "s, otherwise"
+    assert [one.name for one in out.train] == ["changed 0", "changed 1"]
+    assert out.query == [out.gallery[0]]
+    assert out.query[0] is out.gallery[0]

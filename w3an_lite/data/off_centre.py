@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from w3an_lite.data.splits import each_changed
 from w3an_lite.data.tracklet import DataError, Frames, Size, Split, Tracklet, Truth, resize
 
 Kind = TypeVar("Kind", bound=np.generic)
@@ -47,16 +48,11 @@ def off_centre(split: Split, most: tuple[float, float], seed: int = 0) -> Split:
     if not all(0 <= share < 0.5 for share in most):
         raise DataError(f"most is {most}; give shares of height and width from 0 to below 1/2")
     rng = np.random.default_rng(seed)
-    every = {id(t): t for t in [*split.train, *split.query, *split.gallery]}
+    every = {id(t) for t in [*split.train, *split.query, *split.gallery]}
     shares = rng.uniform(-1, 1, (len(every), 2)) * most
-    new = {
-        key: _moved_tracklet(t, float(down), float(right))
-        for (key, t), (down, right) in zip(every.items(), shares, strict=True)
-    }
-    train, query, gallery = (
-        [new[id(t)] for t in some] for some in (split.train, split.query, split.gallery)
+    return each_changed(
+        split, "off centre", lambda k, t: _moved_tracklet(t, *map(float, shares[k]))
     )
-    return Split(f"{split.name}, off centre", train, query, gallery)
 
 
 def _moved_tracklet(tracklet: Tracklet, down: float, right: float) -> Tracklet:

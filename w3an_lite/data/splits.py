@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -58,6 +58,20 @@ def random_half(
     test = {people[i] for i in order[: len(people) // 2].tolist()}
     title = f"{name}/random-half-{index}" + (f"-seed-{seed}" if seed else "")
     return halve(title, tracklets, test)
+
+
+def each_changed(split: Split, how: str, change: Callable[[int, Tracklet], Tracklet]) -> Split:
+    """The same split of changed tracklets, its name followed by `how`.
+
+    change: makes another tracklet of number k of all, those that train before those that ask and
+    those that are searched; one that asks and is searched is changed once, and stays one.
+    """
+    every = {id(t): t for t in [*split.train, *split.query, *split.gallery]}
+    new = {key: change(k, t) for k, (key, t) in enumerate(every.items())}
+    train, query, gallery = (
+        [new[id(t)] for t in some] for some in (split.train, split.query, split.gallery)
+    )
+    return Split(f"{split.name}, {how}", train, query, gallery)
 
 
 def without_mate(split: Split) -> int:
