@@ -34,7 +34,7 @@ def test_every_study_has_its_rows(name: str) -> None:
         "repairs": 21,
         "alone": 22,
         "looking": 5,
-        "clock": 6,
+        "clock": 8,
         "groups": 10,
         "graph": 11,
         "weights": 21,
@@ -49,9 +49,8 @@ def test_every_study_has_its_rows(name: str) -> None:
     assert len(lines) == 2 * count[name]
     assert [line.trial.seed for line in lines] == sorted(line.trial.seed for line in lines)
     assert lines[0].variant == WHOLE
-    assert lines[0].trial.name == preset + {"looking": ", off centre", "clock": ", turned"}.get(
-        name, ""
-    )
+    shown = {"looking": ", off centre", "clock": ", turned"}
+    assert lines[0].trial.name == preset + shown.get(name, "")
     by_name = {(line.trial.name, line.trial.seed): line.trial for line in lines}
     assert all(by_name[line.trial.name, line.trial.seed] == line.trial for line in lines)
 

@@ -213,6 +213,14 @@ CLAIMS = (
     ),
     Claim("off centre, spatial attention helps", "mAP", "looking", _beats(WHOLE, "WAN")),
     Claim("off centre, looking helps", "mAP", "looking", _beats(WHOLE, "place-alone")),
+    Claim("where time says nothing, spatial attention helps", "mAP", "clock", _beats(WHOLE, "WAN")),
+    Claim("where time says nothing, looking helps", "mAP", "clock", _beats(WHOLE, "place-alone")),
+    Claim(
+        "where time says nothing, guided attention beats what finds its regions alone",
+        "mAP",
+        "clock",
+        _beats(WHOLE, "AP-W3AN", "AL-W3AN"),
+    ),
     Claim("K = 4 is the best of 1 to 5", "mAP", "graph", _beats("K4", *_but(NEIGHBOURS, "K4"))),
     Claim(
         "two layers are the best of 1 to 5",

@@ -85,24 +85,29 @@ def _repairs(preset: str) -> dict[str, Row]:
 
 
 def _looking(preset: str) -> dict[str, Row]:
-    rows = {
-        WHOLE: Row(preset, {}),
-        "WAN": Row(preset, TABLE5["WAN"]),
-        "place-alone": Row(preset, PLACE_ALONE["place-alone"]),
-        "paper with four repairs": Row("paper", _FOUR),
-        "paper with four repairs, gradient through α′": Row("paper", _LEARNING),
-    }
-    return {name: Row(start, {**made, **OFF_CENTRE}) for name, (start, made) in rows.items()}
+    return _beside_guided(preset, {"WAN": TABLE5["WAN"], **PLACE_ALONE}, OFF_CENTRE)
 
 
 def _clock(preset: str) -> dict[str, Row]:
     changes = {
-        WHOLE: {},
+        "WAN": TABLE5["WAN"],
         "with one v for all frames": added("one v for all frames"),
-        **{name: TABLE5[name] for name in ("WAN", "AP-W3AN", "AL-W3AN")},
+        "AP-W3AN": TABLE5["AP-W3AN"],
+        "AL-W3AN": TABLE5["AL-W3AN"],
         **PLACE_ALONE,
     }
-    return {name: Row(preset, {**change, **TURNED}) for name, change in changes.items()}
+    return _beside_guided(preset, changes, TURNED)
+
+
+def _beside_guided(preset: str, variants: dict[str, Changes], people: Changes) -> dict[str, Row]:
+    """A preset, its variants, and the paper's network with an α that its own maps guide; all of
+    them shown the same `people`."""
+    rows = {
+        **_rows(variants)(preset),
+        "paper with four repairs": Row("paper", _FOUR),
+        "paper with four repairs, gradient through α′": Row("paper", _LEARNING),
+    }
+    return {name: Row(start, {**made, **people}) for name, (start, made) in rows.items()}
 
 
 def _each(word: str, names: Iterable[str], change: Callable[..., Changes]) -> dict[str, Changes]:

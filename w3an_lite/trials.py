@@ -6,7 +6,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -109,6 +109,13 @@ def people(setting: Setting, seed: int) -> Split:
     return load_dataset(setting.dataset, setting.root, protocol, **setting.options)
 
 
+def shown(split: Split, crops: Mapping[str, Any], walks: Mapping[str, Any], seed: int) -> Split:
+    """The people of a trial as its changes show them; `crops` and `walks` as in `DATA`."""
+    if most := crops.get("off_centre"):
+        split = off_centre(split, (most[0], most[1]), seed)
+    return turned(split, seed) if walks.get("turned") else split
+
+
 @lru_cache(maxsize=1)
 def _drawn(identities: int, test_identities: int, seed: int) -> Split:
     return synthped(
@@ -153,10 +160,7 @@ def _train_and_measure(trial: Trial, out: Path, setting: Setting, device: str) -
     split = people(setting, trial.seed)  # before a trial begins: they may not be there
     check_answerable(split)
     changes = {part: dict(values) for part, values in trial.changes.items()}
-    if most := changes.pop("crops", {}).get("off_centre"):
-        split = off_centre(split, (most[0], most[1]), trial.seed)
-    if changes.pop("walks", {}).get("turned"):
-        split = turned(split, trial.seed)
+    split = shown(split, changes.pop("crops", {}), changes.pop("walks", {}), trial.seed)
     train = relabelled(split.train, **changes.pop("labels", {}), seed=trial.seed)
     if setting.epochs is not None:
         changes["recipe"] = {**changes.get("recipe", {}), "epochs": setting.epochs}

@@ -29,7 +29,7 @@ from w3an_lite.experiments import CLEAR, COVERED
 from w3an_lite.frames import normalise
 from w3an_lite.inference import test_clips
 from w3an_lite.san import attend, uniform_scores
-from w3an_lite.trials import Setting, people, summary
+from w3an_lite.trials import Setting, people, shown, summary
 from w3an_lite.worth import points
 
 WAYS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -120,8 +120,10 @@ def main() -> None:
     torch.set_num_threads(1)
     found = []
     for folder in options.trials:
-        setting = json.loads((folder / "result.json").read_text(encoding="utf-8"))["setting"]
-        split = people(Setting(**setting), int(folder.name.rpartition("-")[2]))
+        kept = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        seed = int(folder.name.rpartition("-")[2])
+        crops, walks = (kept["changes"].get(part, {}) for part in ("crops", "walks"))
+        split = shown(people(Setting(**kept["setting"]), seed), crops, walks, seed)
         model = W3AN.from_pretrained(folder / "model.pt").eval()
         found.append(look(model, split))
     table("α", OF_ALPHA, [of_alpha for of_alpha, _ in found])
