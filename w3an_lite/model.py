@@ -53,7 +53,7 @@ class W3AN(nn.Module):
     keep: the share of frames, those with the highest β, that the graph is given; the rest is
         dropped, see `parts.on_strongest`.
     neighbours, mutual, include_self, near (its metric): the graph, see `knn_graph`.
-    slots: a v_t for each frame slot (True, clips of exactly T frames) or one v for all.
+    slots: a v_t for each frame slot (True, clips of exactly T frames) or one v for all: see `san`.
     scores: "channel" or "shared"; alpha_of: "cube", or "place" for an α that is the same whatever
         is shown, a control; see `san`.
     flatten: heads on the flattened cube in place of the pooled one, see `cam`.

@@ -15,7 +15,8 @@ class SpatialAttention(nn.Module):
     cube `[B, T, M, h, w]` -> α `[B, T, M, h, w]`, which sums to 1 over the positions.
 
     slots: the number of frames T when each frame slot t has its own v_t (as printed; clips must
-        then have exactly T frames); None shares one v among all frames and takes any T.
+        then have exactly T frames), by which the network tells early frames from late ones; None
+        shares one v among all frames and takes any T.
     scores: "channel" gives each of the M channels a map of its own (as printed, v is M×M);
         "shared" gives all channels one map (v is 1×M).
     reads: "cube", or "place": Eq. 2 is given `place_code` for the cube, whatever the frame shows.
