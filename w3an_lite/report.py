@@ -256,7 +256,8 @@ _NOTES = {
     "are from the row *Eq. 8*.",
     "table5": "*place-alone* is a control of ours: with the same losses an α that is the same for "
     "every clip, and cannot look. WAN, AP-W3AN and AL-W3AN have no v for each place in the clip "
-    "either: what that alone is worth, *one v for all frames* says among the repairs.",
+    "either: what that alone is worth, *one v for all frames* says among the repairs, and walks "
+    "that begin at any frame.",
 }
 """What a reader of a study's table has to know."""
 
