@@ -362,6 +362,7 @@ def test_what_was_put_back_late_is_what_the_report_says() -> None:
         ("medium/clock", "repaired", "AP-W3AN", "W3AN", "mAP"),
         ("medium/clock", "repaired", "AL-W3AN", "W3AN", "mAP"),
         ("clock", "repaired", "WAN", "paper with four repairs", "mAP"),
+        ("medium/clock", "repaired", "WAN", "paper with four repairs, gradient through α′", "mAP"),
     ],
 )  # fmt: skip
 def test_differences_in_the_text_are_those_of_the_kept_results(
