@@ -63,7 +63,7 @@ def test_batches_that_are_no_number_of_clips_are_refused(
 ) -> None:
     """Half a clip more would never be reached, and the whole set held at once."""
     for call in (embed_tracklets, frame_beta, observe):
-        with pytest.raises(ValueError, match=f"batch is {batch!r}; give a whole number of clips"):
+        with pytest.raises(ValueError, match=f"batch is {batch!r}; give a whole number"):
             call(tiny(), crowd(1), batch=batch)  # type: ignore[arg-type]
 
 

@@ -386,8 +386,12 @@ def test_embed_takes_any_size_and_leaves_the_model_as_it_was(tiny: Build) -> Non
 def test_embed_names_the_shape_it_got(tiny: Build, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"give one tracklet \[n, 3, H, W\]"):
         tiny().embed(torch.zeros(shape, dtype=torch.uint8))
-    with pytest.raises(ValueError, match="batch is 0; give at least 1 clip at a time"):
-        tiny().embed(torch.zeros(4, 3, 32, 16, dtype=torch.uint8), batch=0)
+
+
+@pytest.mark.parametrize("batch", [0, 1.5, "8"])
+def test_embed_takes_whole_batches(tiny: Build, batch: Any) -> None:
+    with pytest.raises(ValueError, match=f"batch is {batch!r}; give a whole number of at least 1"):
+        tiny().embed(torch.zeros(4, 3, 32, 16, dtype=torch.uint8), batch=batch)
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))

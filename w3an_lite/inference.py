@@ -6,7 +6,6 @@ The model is in test mode meanwhile, and afterwards in the mode it was in.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from .checks import check_whole
 from .data.sampling import even_frames
 from .data.tracklet import DataError, Tracklet
 from .frames import consecutive_clips, cut_clips, fit, normalise
@@ -48,8 +48,7 @@ def _batches(
 
     No more is read at once than one clip, and no more is held than one batch.
     """
-    if not isinstance(batch, Integral) or batch < 1:
-        raise ValueError(f"batch is {batch!r}; give a whole number of clips, at least 1")
+    check_whole("batch", batch, 1)
     owners: list[int] = []
     cuts: list[NDArray[np.int64]] = []
     for i, tracklet in enumerate(tracklets):

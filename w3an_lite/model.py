@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from . import checks
 from .backbone import frozen_statistics
 from .cam import Heads, guide_frames
-from .checks import check_clips, check_count, check_cube, check_graph, check_part, check_values
 from .distance import Metric
 from .files import save_plain
 from .frames import Size, cut_clips, fit, normalise, one_tracklet
@@ -113,7 +113,7 @@ class W3AN(nn.Module):
     ) -> None:
         super().__init__()
         config = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
-        check_values(config)
+        checks.check_values(config)
         self.map_form, self.heads_on = map_form, heads_on
         self.config: dict[str, Any] = {**config, "weights": None, "size": tuple(size)}
         self.backbone = trunk_of(backbone, weights, trunk or {})
@@ -193,21 +193,23 @@ class W3AN(nn.Module):
         """Eq. 1-4 and 10-15 for normalised frames `[B, T, 3, H, W]`."""
         cube = self._cube(frames)
         alpha = uniform_scores(cube) if self.san is None else self.san(cube)
-        check_part("spatial", "α", alpha, cube.shape, cube)
+        checks.check_part("spatial", "α", alpha, cube.shape, cube)
         return self.glance(Encoded(cube, alpha, *in_float32(self._weigh, attend(alpha, cube))))
 
     def _weigh(self, features: Tensor) -> tuple[Tensor, ...]:
         """F `[B, T, M]` itself, β, β_overall (Eq. 10) and what `gather` makes of F and β."""
-        beta, overall = check_count("temporal", "β, β_overall", self.tan(features))
-        check_part("temporal", "β", beta, features.shape[:2], features)
-        check_part("temporal", "β_overall", overall, beta.shape[:1], features)
+        beta, overall = checks.check_count("temporal", "β, β_overall", self.tan(features))
+        checks.check_part("temporal", "β", beta, features.shape[:2], features)
+        checks.check_part("temporal", "β_overall", overall, beta.shape[:1], features)
         return features, beta, overall, *self.gather(features, beta)
 
     def _cube(self, frames: Tensor) -> Tensor:
         """C of Eq. 1: `[B, T, 3, H, W]` -> `[B, T, M, h, w]`."""
         flat = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         flat = flat.to(self.heads.identity.weight.dtype)
-        return check_cube(self.backbone, self.backbone(flat), flat).unflatten(0, frames.shape[:2])
+        return checks.check_cube(self.backbone, self.backbone(flat), flat).unflatten(
+            0, frames.shape[:2]
+        )
 
     def gather(self, features: Tensor, beta: Tensor) -> Graph:
         """Eq. 12-15: F `[B, T, M]` and β `[B, T]` -> A, Ã, nodes F^g, embedding F^v."""
@@ -217,7 +219,7 @@ class W3AN(nn.Module):
 
     def _graph(self, features: Tensor, beta: Tensor) -> Graph:
         if not isinstance(self.gcn, GCN):
-            return check_graph(self.gcn(features, beta), features)
+            return checks.check_graph(self.gcn(features, beta), features)
         how = (self.neighbours, self.mutual, self.include_self, self.near)
         joined = knn_adjacency(features, *how)
         adjacency = add_attention(joined, beta)
@@ -240,7 +242,7 @@ class W3AN(nn.Module):
         ValueError for another shape or type, a number of frames that v_t was not made for, or (not
         in training, where nothing may wait for the device) floats outside of [0, 1].
         """
-        batch, length = check_clips(frames, self.training)
+        batch, length = checks.check_clips(frames, self.training)
         frames = normalise(frames).flatten(0, 1).contiguous(memory_format=torch.channels_last)
         frames = frames.unflatten(0, (batch, length))  # in this order once, I′ is made of it
         path = self.encode(frames)
@@ -285,8 +287,7 @@ class W3AN(nn.Module):
         Cuts it into clips of T (see `cut_clips`), embeds `batch` clips at a time and averages.
         Leaves the model in the mode it was in.
         """
-        if batch < 1:
-            raise ValueError(f"batch is {batch}; give at least 1 clip at a time")
+        checks.check_whole("batch", batch, 1)
         frames = one_tracklet(frames)
         clips = cut_clips(len(frames), self.clip_length).to(frames.device)
         sums = []
