@@ -6,7 +6,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -109,11 +109,11 @@ def people(setting: Setting, seed: int) -> Split:
     return load_dataset(setting.dataset, setting.root, protocol, **setting.options)
 
 
-def shown(split: Split, crops: Mapping[str, Any], walks: Mapping[str, Any], seed: int) -> Split:
-    """The people of a trial as its changes show them; `crops` and `walks` as in `DATA`."""
-    if most := crops.get("off_centre"):
+def shown(split: Split, changes: Changes, seed: int) -> Split:
+    """The people of a trial as its changes of "crops" and "walks" show them."""
+    if most := changes.get("crops", {}).get("off_centre"):
         split = off_centre(split, (most[0], most[1]), seed)
-    return turned(split, seed) if walks.get("turned") else split
+    return turned(split, seed) if changes.get("walks", {}).get("turned") else split
 
 
 @lru_cache(maxsize=1)
@@ -159,9 +159,9 @@ def _train_and_measure(trial: Trial, out: Path, setting: Setting, device: str) -
     started = time.monotonic()
     split = people(setting, trial.seed)  # before a trial begins: they may not be there
     check_answerable(split)
-    changes = {part: dict(values) for part, values in trial.changes.items()}
-    split = shown(split, changes.pop("crops", {}), changes.pop("walks", {}), trial.seed)
-    train = relabelled(split.train, **changes.pop("labels", {}), seed=trial.seed)
+    split = shown(split, trial.changes, trial.seed)
+    train = relabelled(split.train, **trial.changes.get("labels", {}), seed=trial.seed)
+    changes = {part: dict(values) for part, values in trial.changes.items() if part not in DATA}
     if setting.epochs is not None:
         changes["recipe"] = {**changes.get("recipe", {}), "epochs": setting.epochs}
     resume = read_record(begun) == asked and (folder / "last.pt").is_file()

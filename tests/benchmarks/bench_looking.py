@@ -122,8 +122,7 @@ def main() -> None:
     for folder in options.trials:
         kept = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         seed = int(folder.name.rpartition("-")[2])
-        crops, walks = (kept["changes"].get(part, {}) for part in ("crops", "walks"))
-        split = shown(people(Setting(**kept["setting"]), seed), crops, walks, seed)
+        split = shown(people(Setting(**kept["setting"]), seed), kept["changes"], seed)
         model = W3AN.from_pretrained(folder / "model.pt").eval()
         found.append(look(model, split))
     table("α", OF_ALPHA, [of_alpha for of_alpha, _ in found])

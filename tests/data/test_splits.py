@@ -104,15 +104,15 @@ def test_a_raised_two_is_no_number() -> None:
 
 def test_each_is_changed_once() -> None:
     t = [tracklet(identity, camera) for identity in (1, 2) for camera in (1, 2)]
-    made: list[tuple[int, Tracklet]] = []
+    made: list[Tracklet] = []
 
-    def change(k: int, one: Tracklet) -> Tracklet:
-        made.append((k, one))
-        return replace(one, name=f"changed {k}")
+    def change(one: Tracklet) -> Tracklet:
+        made.append(one)
+        return replace(one, name=f"changed {len(made)}")
 
     out = each_changed(Split("s", t[:2], [t[2]], t[2:]), "otherwise", change)
-    assert made == list(enumerate(t))
-    assert out.name == "s, otherwise"
-    assert [one.name for one in out.train] == ["changed 0", "changed 1"]
+    assert made == t
+    assert out.name == "otherwise"
+    assert [one.name for one in out.train] == ["changed 1", "changed 2"]
     assert out.query == [out.gallery[0]]
     assert out.query[0] is out.gallery[0]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from w3an_lite.data.attributes import NAMES
 from w3an_lite.data.output import all_tracklets
+from w3an_lite.data.splits import each_changed
 from w3an_lite.data.tracklet import DataError, Split, Tracklet, check_names
 
 HEADER = ("tracklet", *(f"{name}_p" for name in NAMES), *NAMES)
@@ -126,11 +127,8 @@ def label_split(
 
     more: as in `with_attributes`.
     """
-    tracklets = all_tracklets(split)
-    made = with_attributes(tracklets, path, values, more)
-    new = {id(old): labelled for old, labelled in zip(tracklets, made, strict=True)}
-    halves = [[new[id(t)] for t in half] for half in (split.train, split.query, split.gallery)]
-    return Split(split.name, *halves)
+    labelled = {t.name: t for t in with_attributes(all_tracklets(split), path, values, more)}
+    return each_changed(split, split.name, lambda t: labelled[t.name])
 
 
 def _numbers(where: str, row: list[str]) -> NDArray[np.float64]:

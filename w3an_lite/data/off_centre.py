@@ -48,11 +48,12 @@ def off_centre(split: Split, most: tuple[float, float], seed: int = 0) -> Split:
     if not all(0 <= share < 0.5 for share in most):
         raise DataError(f"most is {most}; give shares of height and width from 0 to below 1/2")
     rng = np.random.default_rng(seed)
-    every = {id(t) for t in [*split.train, *split.query, *split.gallery]}
-    shares = rng.uniform(-1, 1, (len(every), 2)) * most
-    return each_changed(
-        split, "off centre", lambda k, t: _moved_tracklet(t, *map(float, shares[k]))
-    )
+
+    def move(tracklet: Tracklet) -> Tracklet:
+        down, right = rng.uniform(-1, 1, 2) * most
+        return _moved_tracklet(tracklet, float(down), float(right))
+
+    return each_changed(split, f"{split.name}, off centre", move)
 
 
 def _moved_tracklet(tracklet: Tracklet, down: float, right: float) -> Tracklet:

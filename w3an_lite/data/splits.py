@@ -1,4 +1,5 @@
-"""Query and gallery from a list of tracklets: two cameras, and the paper's ten random halves."""
+"""Query and gallery from a list of tracklets: two cameras, and the paper's ten random halves; and a
+split whose tracklets are changed one by one."""
 
 from __future__ import annotations
 
@@ -60,18 +61,16 @@ def random_half(
     return halve(title, tracklets, test)
 
 
-def each_changed(split: Split, how: str, change: Callable[[int, Tracklet], Tracklet]) -> Split:
-    """The same split of changed tracklets, its name followed by `how`.
+def each_changed(split: Split, name: str, change: Callable[[Tracklet], Tracklet]) -> Split:
+    """`split` of changed tracklets, under that name.
 
-    change: makes another tracklet of number k of all, those that train before those that ask and
-    those that are searched; one that asks and is searched is changed once, and stays one.
+    Those that train are changed before those that ask and those that are searched; one that asks
+    and is searched is changed once, and stays one.
     """
-    every = {id(t): t for t in [*split.train, *split.query, *split.gallery]}
-    new = {key: change(k, t) for k, (key, t) in enumerate(every.items())}
-    train, query, gallery = (
-        [new[id(t)] for t in some] for some in (split.train, split.query, split.gallery)
-    )
-    return Split(f"{split.name}, {how}", train, query, gallery)
+    halves = (split.train, split.query, split.gallery)
+    every = {id(t): t for half in halves for t in half}
+    new = {key: change(t) for key, t in every.items()}
+    return Split(name, *([new[id(t)] for t in half] for half in halves))
 
 
 def without_mate(split: Split) -> int:

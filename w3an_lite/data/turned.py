@@ -41,9 +41,10 @@ def turned(split: Split, seed: int = 0) -> Split:
     The same seed turns alike; training and test tracklets are turned alike. Visibility, masks and
     parts go with their frames.
     """
-    every = {id(t): len(t) for t in [*split.train, *split.query, *split.gallery]}
-    first = np.random.default_rng(seed).integers(0, [*every.values()])
-    return each_changed(split, "turned", lambda k, t: _turned_tracklet(t, int(first[k])))
+    rng = np.random.default_rng(seed)
+    return each_changed(
+        split, f"{split.name}, turned", lambda t: _turned_tracklet(t, int(rng.integers(len(t))))
+    )
 
 
 def _turned_tracklet(tracklet: Tracklet, first: int) -> Tracklet:
