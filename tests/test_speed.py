@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from w3an_lite import run as run_module
 from w3an_lite import speed as module
 from w3an_lite.attention_lstm import AttentionLSTM
 from w3an_lite.attention_pyramid import AttentionPyramid
@@ -25,6 +26,7 @@ from w3an_lite.recipe import Recipe
 from w3an_lite.run import Run
 from w3an_lite.runlog import RunLog
 from w3an_lite.speed import Speed, cpu_threads
+from w3an_lite.tan import TemporalAttention
 from w3an_lite.training import train
 
 Crowd = Callable[..., list[Tracklet]]
@@ -35,12 +37,21 @@ RECIPE = Recipe(
 )  # fmt: skip
 
 
+def is_compiled(owner: object, name: str) -> bool:
+    return hasattr(getattr(owner, name), "_torchdynamo_orig_callable")
+
+
 def test_what_is_on_where(monkeypatch: pytest.MonkeyPatch) -> None:
     able = {"bf16": True, "compiles": True}
     monkeypatch.setattr(module, "compiles", lambda: able["compiles"])
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: able["bf16"])
     gpu, cpu = torch.device("cuda", 0), torch.device("cpu")
     names = ("autocast", "tf32", "benchmark", "fused", "compile")
+    assert [Speed(record=r).on(gpu, Ranks()).record for r in (None, False, True)] == [
+        None, False, True,
+    ]  # fmt: skip
+    assert not Speed(record=True).on(cpu, Ranks()).record
+    assert not Speed(record=True).on(gpu, Ranks(0, 2)).record
     assert all(getattr(Speed().on(gpu, Ranks()), name) for name in names)
     assert not any(getattr(Speed().on(cpu, Ranks()), name) for name in (*names, "hold"))
     assert not Speed().on(gpu, Ranks(0, 2)).compile
@@ -113,20 +124,21 @@ def test_settings_come_back(tiny: Build) -> None:
     asked = Speed(tf32=True, benchmark=True, compile=True)
     cudnn = torch.backends.cudnn
     before = torch.get_float32_matmul_precision(), cudnn.benchmark, cudnn.allow_tf32
-    with pytest.raises(KeyError), asked.applied(model.backbone, None):  # noqa: PT012
+    pieces = [(model.backbone, "forward"), (model, "maps")]
+    with pytest.raises(KeyError), asked.applied(*pieces):  # noqa: PT012
         assert torch.get_float32_matmul_precision() == "high"
         assert cudnn.benchmark
         assert cudnn.allow_tf32
-        assert model.backbone._compiled_call_impl is not None
+        assert all(is_compiled(*piece) for piece in pieces)
         raise KeyError
     after = torch.get_float32_matmul_precision(), cudnn.benchmark, cudnn.allow_tf32
     assert after == before
-    assert model.backbone._compiled_call_impl is None
-    with Speed(tf32=False).applied(None):  # cuDNN itself would round
+    assert not any(is_compiled(*piece) or piece[1] in vars(piece[0]) for piece in pieces)
+    with Speed(tf32=False).applied():  # cuDNN itself would round
         assert not cudnn.allow_tf32
     assert cudnn.allow_tf32 == before[2]
-    with Speed().applied(model.backbone):
-        assert model.backbone._compiled_call_impl is None
+    with Speed().applied(*pieces):
+        assert not any(is_compiled(*piece) for piece in pieces)
 
 
 def test_compiled_parts_train_alike(
@@ -149,13 +161,14 @@ def test_an_evaluation_compiles_nothing(
 ) -> None:
     monkeypatch.setattr(module, "BACKEND", "eager")
     model, seen = tiny(identities=8), []
+    pieces = [(model.backbone, "forward"), (model.san, "forward"), (model, "_weigh")]
 
     def judge(judged: W3AN) -> dict[str, float]:
-        seen.append(judged.backbone._compiled_call_impl)
+        seen.append([is_compiled(*piece) for piece in pieces])
         return {"protocol": "none", "rank1": 0.0, "mAP": 0.0}
 
     def look(*_: Any) -> None:
-        seen.append("step" if model.backbone._compiled_call_impl else "plain step")
+        seen.append("step" if all(is_compiled(*piece) for piece in pieces) else "plain step")
 
     handle = model.heads.register_forward_hook(look)
     with warnings.catch_warnings():
@@ -165,8 +178,8 @@ def test_an_evaluation_compiles_nothing(
             evaluate_every=1,
         )  # fmt: skip
     handle.remove()
-    assert seen == ["step", "step", None] * 2
-    assert model.backbone._compiled_call_impl is None
+    assert seen == ["step", "step", [False] * 3] * 2
+    assert not any(is_compiled(*piece) for piece in pieces)
 
 
 def test_autocast_keeps_the_losses_in_float32(tiny: Build, crowd: Crowd) -> None:
@@ -199,7 +212,7 @@ def _steps(model: W3AN, people: list[Tracklet], device: torch.device, speed: Spe
     model.to(device).train()
     optimiser = RECIPE.optimise(model, fused=bool(speed.fused))
     objective = Objective(map_weight=0.3, order_weight=0.5, avoid_weight=0.1, clip_weight=0.2)
-    return Run(model, model, optimiser, objective, RECIPE, None, Ranks(), speed, RunLog(None))
+    return Run(model, optimiser, objective, RECIPE, None, Ranks(), speed, RunLog(None))
 
 
 WAITING = ("item", "tolist", "numpy", "cpu", "nonzero", "__bool__", "__float__", "__int__",
@@ -258,7 +271,8 @@ def test_a_step_leaves_no_tensor_on_the_cpu(
         with device:
             model = tiny(identities=8, clip_identity=True, **changes)
         there = [fake.from_tensor(x) if isinstance(x, Tensor) else x for x in clips]
-        speed = Speed(compile=False, autocast=False, fused=False).on(device, Ranks())
+        off = dict.fromkeys(("compile", "autocast", "fused", "record"), False)
+        speed = Speed(**off).on(device, Ranks())
         run = _steps(model, people, device, speed)
 
         def backward(loss: Tensor) -> None:
@@ -299,13 +313,56 @@ def test_a_gpu_learns_what_the_cpu_learns(tiny: Build, crowd: Crowd, hold: bool)
     people = crowd(8)
     recipe = Recipe(epochs=2, batch=8, people=4, lr=0.01, load_size=None, crop=None)
     rows = train(tiny(identities=8), people, None, recipe, progress=False)
-    off = dict.fromkeys(("autocast", "tf32", "benchmark", "fused", "compile"), False)
+    off = dict.fromkeys(("autocast", "tf32", "benchmark", "fused", "compile", "record"), False)
     again = train(
         tiny(identities=8), people, None, recipe, device="cuda", progress=False,
         speed=Speed(**off, hold=hold),
     )  # fmt: skip
     for a, b in zip(rows, again, strict=True):
         assert b == pytest.approx(a, rel=1e-2, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "own"),
+    [
+        ({}, True),
+        ({"spatial": False, "temporal": False, "graph": False}, True),
+        ({"spatial": AttentionPyramid}, True),
+        ({"guide_by": "noise"}, False),  # its seed is read from the frames
+        ({"temporal": lambda channels: Waiting(channels)}, False),
+        ({"spatial": lambda channels: Blank()}, False),
+    ],
+)
+def test_a_step_is_recorded_by_itself_only_if_all_is_known(
+    changes: dict[str, Any], own: bool, tiny: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, made = tiny(identities=8, **changes), []
+    monkeypatch.setattr(run_module, "Recorded", lambda *given: made.append(given) or "recorded")
+    monkeypatch.setattr(W3AN, "device", torch.device("cuda", 0))
+    for record in (None, False, True):
+        speed = Speed(record=record)
+        run = Run(model, None, Objective(), RECIPE, None, Ranks(), speed, RunLog(None))  # type: ignore[arg-type]
+        there = own if record is None else record
+        assert run.learn == ("recorded" if there else run.gradients)
+    assert run.gradients.own == own
+    gradients, parameters, device = made[-1]
+    assert gradients is run.gradients
+    assert parameters == [*model.parameters()]
+    assert device.type == "cuda"
+
+
+class Waiting(TemporalAttention):
+    """Of one's own: nobody knows what it does."""
+
+
+class Blank(torch.nn.Module):
+    def forward(self, cube: Tensor) -> Tensor:
+        return torch.full_like(cube, 1 / cube[0, 0, 0].numel())
+
+
+def test_a_cpu_records_nothing(tiny: Build) -> None:
+    run = _steps(tiny(identities=8), [], torch.device("cpu"), Speed())
+    assert run.learn is run.gradients
 
 
 def test_threads_come_back_after_an_error() -> None:
@@ -350,22 +407,31 @@ def test_what_is_small_and_exact_is_not_cast() -> None:
 
 def test_other_sizes_run_as_they_are_written(tiny: Build) -> None:
     model = tiny()
-    model.backbone._compiled_call_impl = "compiled"
-    with pytest.raises(KeyError), module.uncompiled(model.backbone, model.san, None):  # noqa: PT012
-        assert model.backbone._compiled_call_impl is None
-        raise KeyError
-    assert model.backbone._compiled_call_impl == "compiled"
-    assert model.san._compiled_call_impl is None
+    pieces = [(model.backbone, "forward"), (model, "maps"), (model, "_weigh")]
+    with Speed(compile=True).applied(*pieces[:2]):
+        with pytest.raises(KeyError), module.uncompiled(*pieces):  # noqa: PT012
+            assert not any(is_compiled(*piece) for piece in pieces)
+            raise KeyError
+        assert [is_compiled(*piece) for piece in pieces] == [True, True, False]
+
+
+def test_a_method_of_ones_own_comes_back(tiny: Build) -> None:
+    """One that was set on the very object."""
+    model = tiny()
+    own = model._weigh = lambda features: features
+    with Speed(compile=True).applied((model, "_weigh")), module.uncompiled((model, "_weigh")):
+        assert model._weigh is own
+    assert model._weigh is own
 
 
 def test_what_was_compiled_is_forgotten(tiny: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the shapes of another model would count against the same few."""
     forgotten: list[int] = []
     monkeypatch.setattr(torch.compiler, "reset", lambda: forgotten.append(1))
-    with Speed(compile=False).applied(tiny().backbone):
+    with Speed(compile=False).applied((tiny().backbone, "forward")):
         pass
     assert forgotten == []
-    with Speed(compile=True).applied(tiny().backbone):
+    with Speed(compile=True).applied((tiny().backbone, "forward")):
         pass
     assert forgotten == [1]
 

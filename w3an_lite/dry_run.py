@@ -125,11 +125,11 @@ def _step(
     speed = speed.on(device, Ranks())
     model.to(device).train()
     optimiser = recipe.optimise(model, fused=bool(speed.fused))
-    run = Run(model, model, optimiser, objective, recipe, None, Ranks(), speed, RunLog(None))
+    run = Run(model, optimiser, objective, recipe, None, Ranks(), speed, RunLog(None))
     last = recipe.epochs - 1  # every term is there by then
     seconds = 0.0
     try:
-        with speed.applied(model.backbone, model.san):
+        with speed.applied(*run.gradients.pieces):
             begin = last * len(batches)
             for k, batch in read_ahead(batches, range(begin, begin + count), device):
                 if isinstance(batch, DataError):

@@ -134,21 +134,18 @@ class W3AN(nn.Module):
         stride = int(self.backbone.stride)  # type: ignore[arg-type]
         grid = (-(-size[0] // stride), -(-size[1] // stride))
         self.heads = Heads(channels, identities, attributes, grid if flatten else None)
+        own_slots = clip_length if slots else None
         self.san = part_of(
-            spatial,
-            channels,
-            lambda: SpatialAttention(channels, clip_length if slots else None, scores, alpha_of),
-            lambda: None,
-        )
+            spatial, channels,
+            lambda: SpatialAttention(channels, own_slots, scores, alpha_of), lambda: None,
+        )  # fmt: skip
         self.tan = part_of(
             temporal, channels, lambda: TemporalAttention(channels, overall_bias), NoTemporal
         )
         self.gcn = part_of(
-            graph,
-            channels,
-            lambda: GCN(channels, layers, activation, last_activation, residual),
-            WeightedAverage,
-        )
+            graph, channels,
+            lambda: GCN(channels, layers, activation, last_activation, residual), WeightedAverage,
+        )  # fmt: skip
         self.glance = Glance(self.san, self.tan)
         self.neck: nn.BatchNorm1d | None = None
         self.clip_head: nn.Linear | None = None
@@ -203,13 +200,20 @@ class W3AN(nn.Module):
         checks.check_part("temporal", "β_overall", overall, beta.shape[:1], features)
         return features, beta, overall, *self.gather(features, beta)
 
+    def _prepared(self, frames: Tensor) -> Tensor:
+        """Normalised, and in the trunk's order of memory once, since I′ is made of it as well."""
+        flat = normalise(frames).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        return flat.unflatten(0, frames.shape[:2])
+
+    def _guided(self, frames: Tensor, identity_map: Tensor, attribute_map: Tensor) -> Tensor:
+        return guide_frames(frames, identity_map, attribute_map, self.guide_strength)
+
     def _cube(self, frames: Tensor) -> Tensor:
         """C of Eq. 1: `[B, T, 3, H, W]` -> `[B, T, M, h, w]`."""
         flat = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         flat = flat.to(self.heads.identity.weight.dtype)
-        return checks.check_cube(self.backbone, self.backbone(flat), flat).unflatten(
-            0, frames.shape[:2]
-        )
+        cube = checks.check_cube(self.backbone, self.backbone(flat), flat)
+        return cube.unflatten(0, frames.shape[:2])
 
     def gather(self, features: Tensor, beta: Tensor) -> Graph:
         """Eq. 12-15: F `[B, T, M]` and β `[B, T]` -> A, Ã, nodes F^g, embedding F^v."""
@@ -242,19 +246,16 @@ class W3AN(nn.Module):
         ValueError for another shape or type, a number of frames that v_t was not made for, or (not
         in training, where nothing may wait for the device) floats outside of [0, 1].
         """
-        batch, length = checks.check_clips(frames, self.training)
-        frames = normalise(frames).flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        frames = frames.unflatten(0, (batch, length))  # in this order once, I′ is made of it
+        checks.check_clips(frames, self.training)
+        frames = self._prepared(frames)
         path = self.encode(frames)
-        identity_logits, attribute_logits = self.heads(path.cube)
-        identity_map, attribute_map = self.maps(
-            path.cube.detach(), identity_logits, attribute_logits, identity, attributes
-        )
+        logits = self.heads(path.cube)
+        identity_map, attribute_map = self.maps(path.cube.detach(), *logits, identity, attributes)
         if self.guide_by == "noise" and self.training:
             identity_map, attribute_map = random_maps(frames, identity_map)
         alpha_prime = None
         if guide and self.san is not None:
-            guided = guide_frames(frames, identity_map, attribute_map, self.guide_strength)
+            guided = self._guided(frames, identity_map, attribute_map)
             gradient = torch.set_grad_enabled(self.guide_gradient and torch.is_grad_enabled())
             with gradient, frozen_statistics(self.backbone, self.guide_frozen):
                 alpha_prime = self.san(self._cube(guided))
@@ -265,7 +266,7 @@ class W3AN(nn.Module):
         if self.heads_on == "both" and self.training:
             looked = self.heads(path.cube, attend(path.alpha, path.cube.detach()))
         rest = (identity_map, attribute_map, clip_logits, alpha_prime, *looked)
-        return W3ANOutput(*path, identity_logits, attribute_logits, *rest)
+        return W3ANOutput(*path, *logits, *rest)
 
     @torch.no_grad()
     def maps(

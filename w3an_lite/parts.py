@@ -74,7 +74,7 @@ class Glance:
 
     def __init__(self, spatial: nn.Module | None, temporal: nn.Module | None) -> None:
         parts = {"spatial": spatial, "temporal": temporal}
-        self.at = [k for k, part in parts.items() if part is not None and _is_foreign(part)]
+        self.at = [k for k, part in parts.items() if is_foreign(part)]
 
     def __call__(self, path: Encoded) -> Encoded:
         """`path`, if all is in range; ValueError names the part that gives something else."""
@@ -97,8 +97,11 @@ class Glance:
         return path
 
 
-def _is_foreign(part: nn.Module) -> bool:
-    return type(part).__module__.partition(".")[0] != __name__.partition(".")[0]
+def is_foreign(part: object) -> bool:
+    """Whether `part` is there and comes from outside of this library."""
+    return (
+        part is not None and type(part).__module__.partition(".")[0] != __name__.partition(".")[0]
+    )
 
 
 class NoTemporal(nn.Module):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .checkpoint import (
     FORM,
@@ -23,12 +23,13 @@ from .checkpoint import (
 )
 from .distributed import Ranks
 from .files import as_plain, load_weights, save_plain
-from .frames import fit
-from .losses import Objective, total
-from .model import W3AN, W3ANOutput
+from .gradients import Gradients
+from .losses import Objective
+from .model import W3AN
 from .provenance import revision
 from .reading import Batch
 from .recipe import Recipe
+from .recorded import Learn, Recorded
 from .runlog import RunLog
 from .speed import Speed, uncompiled
 
@@ -59,12 +60,11 @@ class Pending(NamedTuple):
 
 
 class Run:
-    """One run's state. `network` is what is called: `model`, or `model` among many processes."""
+    """One run's state."""
 
     def __init__(
         self,
         model: W3AN,
-        network: nn.Module,
         optimiser: torch.optim.Optimizer,
         objective: Objective,
         recipe: Recipe,
@@ -74,7 +74,7 @@ class Run:
         log: RunLog,
         data: str = "",
     ) -> None:
-        self.model, self.network, self.optimiser = model, network, optimiser
+        self.model, self.optimiser = model, optimiser
         self.objective, self.recipe, self.out = objective, recipe, out
         self.ranks, self.speed, self.log, self.data = ranks, speed, log, data
         self.epoch = self.first_step = 0
@@ -83,6 +83,11 @@ class Run:
         self.pending: list[Pending] = []
         self.revision = revision() if out else None
         self.saved_at, self.save_took = -math.inf, 0.0
+        self.gradients = Gradients(model, objective, ranks, speed)
+        self.learn: Learn = self.gradients
+        alone = model.device.type == "cuda" and ranks.size == 1 and self.gradients.own
+        if alone if speed.record is None else speed.record:
+            self.learn = Recorded(self.gradients, [*model.parameters()], model.device)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -112,34 +117,10 @@ class Run:
         frames, covered, foreign = (self.ranks.share(x) for x in whole)
         identity, attributes = clips.identity.to(device), clips.attributes.to(device)
         guided = self.objective.needs_maps and epoch >= self.recipe.guide_after
-        with self.speed.casting(device):
-            output: W3ANOutput = self.network(
-                fit(frames, self.model.size),
-                identity,
-                attributes,
-                guided and self.objective.san_weight > 0,
-            )
-        if self.speed.autocast:
-            output = _float32(output)
-        terms = self.objective.terms(
-            output, identity, attributes, covered, foreign, self.ranks.gather
-        )
-        if not guided:
-            terms.pop("map", None)
-        loss = total(terms)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        row: dict[str, Tensor] = {}
-        for name, (raw, weight) in terms.items():
-            row[name] = raw.detach()
-            row[f"{name}_weighted"] = raw.detach() * weight
-        beta = self.ranks.gather(output.beta.detach())
-        row |= {"loss": loss.detach(), "beta_mean": beta.mean(), "beta_spread": beta.std()}
-        row["alpha_entropy"] = evenness(output.alpha.detach())
-        row["gradient_norm"] = _gradient_norm(self.model)
+        columns, values = self.learn(frames, covered, foreign, identity, attributes, guided=guided)
         self.optimiser.step()
         plain = {"epoch": float(epoch), "step": float(step), "lr": rate}
-        self.pending.append(Pending(plain, list(row), torch.stack([*row.values()]), batch.names))
+        self.pending.append(Pending(plain, columns, values, batch.names))
 
     def collect(self) -> None:
         """Bring rows from the device, all at once, and stop at a loss that is not finite."""
@@ -166,7 +147,7 @@ class Run:
         if self.ranks.first:
             best = max((scores["mAP"] for scores in self.evaluations), default=-1.0)
             self.model.eval()
-            with uncompiled(self.model.backbone, self.model.san):
+            with uncompiled(*self.gradients.pieces):
                 scores = {"epoch": epoch, **_checked(judge(self.model))}
             self.evaluations.append(scores)
             self.log.evaluated(scores, len(self.rows))
@@ -246,22 +227,3 @@ def _checked(scores: object) -> dict[str, Any]:
         if name != "protocol" and not isinstance(plain[name], (int, float)):
             raise ValueError(f"the judge returned {name} {plain[name]!r}; it owes a number")
     return plain
-
-
-def evenness(alpha: Tensor) -> Tensor:
-    """Entropy of α `[B, T, M, h, w]`, mean of all, as a share of that of an even α: 1 is flat."""
-    one = alpha[:, :, :1] if alpha.stride(2) == 0 else alpha  # one map for all channels
-    entropy = -(one * one.clamp_min(1e-12).log()).sum((-2, -1)).mean()
-    return entropy / math.log(max(alpha.shape[-2] * alpha.shape[-1], 2))
-
-
-def _float32(output: W3ANOutput) -> W3ANOutput:
-    """What the losses read in float32; the cube, which they do not, stays as it is."""
-    return output._replace(
-        **{k: v.float() for k, v in output._asdict().items() if v is not None and k != "cube"}
-    )
-
-
-def _gradient_norm(model: nn.Module) -> Tensor:
-    gradients = [p.grad for p in model.parameters() if p.grad is not None]
-    return torch.stack(torch._foreach_norm(gradients)).norm()

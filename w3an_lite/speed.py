@@ -6,18 +6,20 @@ import os
 import shutil
 import sysconfig
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .distributed import Ranks
 
 Out = TypeVar("Out")
+Piece = tuple[Any, str]
+"""An object and the name of one of its methods: "forward" of a module."""
 BACKEND = "inductor"
 """What `torch.compile` compiles with."""
 
@@ -32,9 +34,12 @@ class Speed:
     tf32: products and convolutions of what is left in float32 with ten bits of mantissa.
     benchmark: cuDNN times its convolutions once and keeps the fastest.
     fused: the optimiser's step as one kernel.
-    compile: `torch.compile` of the trunk and of spatial attention. Of itself with one process
+    compile: `torch.compile` of a step's pieces (`run.Run.pieces`). Of itself with one process
         only, as statistics over many processes break what it can join, and where Triton finds a
         C compiler and Python's headers.
+    record: a step's kernels recorded once and launched as one, see `recorded`. Of itself with one
+        process only, and where all parts are this library's: one from elsewhere may wait for the
+        GPU or draw by itself.
     hold: all training frames on the device, if they fit; see `reading.HeldFrames`.
     """
 
@@ -43,10 +48,12 @@ class Speed:
     benchmark: bool | None = None
     fused: bool | None = None
     compile: bool | None = None
+    record: bool | None = None
     hold: bool | None = None
 
     def on(self, device: torch.device, ranks: Ranks) -> Speed:
-        """Every None decided; `hold` stays open, since it depends on the frames."""
+        """Every None decided, but for `hold`, which depends on the frames, and `record`, which
+        depends on the model, on a GPU with one process."""
         gpu = device.type == "cuda"
         able = {
             "autocast": gpu and torch.cuda.is_bf16_supported(including_emulation=False),
@@ -56,7 +63,8 @@ class Speed:
             name: able.get(name, gpu) if getattr(self, name) is None else getattr(self, name)
             for name in ("autocast", "tf32", "benchmark", "fused", "compile")
         }
-        return replace(self, **settled, hold=self.hold if gpu else bool(self.hold))
+        record = self.record if gpu and ranks.size == 1 else False
+        return replace(self, **settled, record=record, hold=self.hold if gpu else bool(self.hold))
 
     def casting(self, device: torch.device) -> AbstractContextManager[Any]:
         """The context of the forward pass."""
@@ -65,29 +73,53 @@ class Speed:
         return torch.autocast(device.type, torch.bfloat16)
 
     @contextmanager
-    def applied(self, *parts: nn.Module | None) -> Iterator[None]:
-        """Within, PyTorch is set as asked and `parts` are compiled; afterwards all is as before."""
+    def applied(self, *pieces: Piece) -> Iterator[None]:
+        """Within, PyTorch is set as asked, `pieces` are compiled; afterwards all is as before."""
         matrix = torch.get_float32_matmul_precision()
         benchmark = torch.backends.cudnn.benchmark
         convolutions = torch.backends.cudnn.allow_tf32
-        compiled = [part for part in parts if part is not None and self.compile]
+        compiled = pieces if self.compile else ()
         try:
             if self.tf32 is not None:  # cuDNN's own default is on
                 torch.set_float32_matmul_precision("high" if self.tf32 else "highest")
                 torch.backends.cudnn.allow_tf32 = self.tf32
             if self.benchmark is not None:
                 torch.backends.cudnn.benchmark = self.benchmark
-            for part in compiled:
-                part.compile(backend=BACKEND, dynamic=False)
-            yield
+            with ExitStack() as stack:
+                for owner, name in compiled:
+                    fast = torch.compile(getattr(owner, name), backend=BACKEND, dynamic=False)
+                    stack.enter_context(_called(owner, name, fast))
+                yield
         finally:
             torch.set_float32_matmul_precision(matrix)
             torch.backends.cudnn.benchmark = benchmark
             torch.backends.cudnn.allow_tf32 = convolutions
-            for part in compiled:
-                part._compiled_call_impl = None  # type: ignore[assignment]
             if compiled:  # another model's shapes would count against the same few
                 torch.compiler.reset()
+
+
+@contextmanager
+def uncompiled(*pieces: Piece) -> Iterator[None]:
+    """Within, compiled `pieces` run as they are written: other sizes would be compiled anew."""
+    with ExitStack() as stack:
+        for owner, name in pieces:
+            plain = getattr(getattr(owner, name), "_torchdynamo_orig_callable", None)
+            if plain is not None:
+                stack.enter_context(_called(owner, name, plain))
+        yield
+
+
+@contextmanager
+def _called(owner: Any, name: str, call: Callable[..., Any]) -> Iterator[None]:
+    """Within, `owner.name` is `call`, of this one object."""
+    own = owner.__dict__
+    before = {name: own[name]} if name in own else {}
+    own[name] = call
+    try:
+        yield
+    finally:
+        del own[name]
+        own.update(before)
 
 
 @contextmanager
@@ -145,16 +177,3 @@ def in_float32(do: Callable[[Tensor], Out], given: Tensor) -> Out:
         return do(given)
     with torch.autocast(given.device.type, enabled=False):
         return do(given.float())
-
-
-@contextmanager
-def uncompiled(*parts: nn.Module | None) -> Iterator[None]:
-    """Within, compiled `parts` run as they are written: other sizes would be compiled anew."""
-    compiled = [(part, part._compiled_call_impl) for part in parts if part is not None]
-    for part, _ in compiled:
-        part._compiled_call_impl = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        for part, call in compiled:
-            part._compiled_call_impl = call

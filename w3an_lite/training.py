@@ -98,7 +98,7 @@ def train(
     optimiser = recipe.optimise(model, fused=bool(speed.fused))
     events = RunLog(None)
     data = digest_of(tracklets)
-    run = Run(model, model, optimiser, objective, recipe, folder, ranks, speed, events, data)
+    run = Run(model, optimiser, objective, recipe, folder, ranks, speed, events, data)
     if resume:
         run.load()
     length = len(batches)
@@ -118,8 +118,8 @@ def train(
                 remove_left_over(path)  # by a run killed while it wrote
         run.log.write(run.rows, run.evaluations)  # one killed after last.pt left an older log
         stack.enter_context(whole_batch_norms(model, ranks, device))
-        stack.enter_context(speed.applied(model.backbone, model.san))
-        run.network = ranks.wrap(model, device)
+        stack.enter_context(speed.applied(*run.gradients.pieces))
+        run.gradients.network = ranks.wrap(model, device)
         hold = fits(tracklets, recipe.load_size, device) if speed.hold is None else speed.hold
         shown = progress and ranks.first
         held = HeldFrames(tracklets, recipe.load_size, device, shown) if hold else None

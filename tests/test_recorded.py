@@ -1,0 +1,152 @@
+"""A step that is replayed does what it did when it was recorded, on what it is given now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from w3an_lite import recorded as module
+from w3an_lite.data.tracklet import Tracklet
+from w3an_lite.losses import Objective
+from w3an_lite.model import W3AN
+from w3an_lite.recipe import Recipe
+from w3an_lite.recorded import Recorded
+from w3an_lite.speed import Speed
+from w3an_lite.training import train
+
+Crowd = Callable[..., list[Tracklet]]
+Build = Callable[..., W3AN]
+
+
+@pytest.fixture
+def graphs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """CUDA graphs pretended on the CPU: what happened to them, in order."""
+    happened: list[str] = []
+
+    @contextmanager
+    def graph(made: object, stream: object, capture_error_mode: str) -> Iterator[None]:
+        happened.append(f"record {capture_error_mode}")
+        yield
+
+    fakes = {"Stream": Mock(), "current_stream": Mock(), "CUDAGraph": SimpleNamespace}
+    for name, fake in {**fakes, "graph": graph}.items():
+        monkeypatch.setattr(torch.cuda, name, fake)
+    for name in ("stream", "device"):
+        monkeypatch.setattr(torch.cuda, name, lambda _: nullcontext())
+    return happened
+
+
+def scaled(weight: nn.Parameter, seen: list[Any]) -> Callable[..., tuple[list[str], Tensor]]:
+    """The gradient of w·x is x, doubled if asked."""
+
+    def learn(x: Tensor, twice: bool) -> tuple[list[str], Tensor]:
+        seen.append((x.clone(), twice))
+        weight.grad = None
+        loss = (weight * x * (2 if twice else 1)).sum()
+        loss.backward()
+        return ["loss"], loss.detach().reshape(1)
+
+    return learn
+
+
+def replayed(step: Recorded, seen: list[Any]) -> None:
+    """Let the pretended graphs do again what `scaled` did, in the memory it was done in."""
+    for kind, recording in step.recordings.items():
+        twice = dict([kind[-1]])["twice"]
+
+        def replay(recording: Any = recording, twice: bool = twice) -> None:
+            factor, (x,) = 2 if twice else 1, recording.given
+            seen.append("replay")
+            recording.gradients[0].copy_(factor * x)
+            recording.found[1].copy_((step.parameters[0].detach() * x * factor).sum().reshape(1))
+
+        recording.graph.replay = replay
+
+
+def test_the_third_step_is_recorded_and_replayed(
+    graphs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weight, seen = nn.Parameter(torch.tensor([1.0, 2.0])), []
+    step = Recorded(scaled(weight, seen), [weight], torch.device("cpu"))
+    record = step._record
+
+    def recorded(*given: Any) -> Any:
+        found = record(*given)
+        step.recordings["new", ("twice", given[1]["twice"])] = found
+        replayed(step, seen)
+        del step.recordings["new", ("twice", given[1]["twice"])]
+        return found
+
+    monkeypatch.setattr(step, "_record", recorded)
+    kept = []
+    for k in range(6):
+        x = torch.tensor([1.0, 10.0**k])
+        names, values = step(x, twice=False)
+        kept.append(values)
+        assert names == ["loss"]
+        torch.testing.assert_close(weight.grad, x)
+    assert graphs == ["record thread_local"]
+    assert [s for s in seen if s == "replay"] == ["replay"] * 4
+    assert len(seen) == 3 + 4
+    # of its own memory each: the next replay writes over what the one before has found
+    torch.testing.assert_close(torch.cat(kept), 1 + 2 * 10.0 ** torch.arange(6))
+
+    for _ in range(3):  # another option is recorded for itself, and the first is not forgotten
+        step(torch.ones(2), twice=True)
+        torch.testing.assert_close(weight.grad, 2 * torch.ones(2))
+    step(torch.ones(2), twice=False)
+    torch.testing.assert_close(weight.grad, torch.ones(2))
+    assert len(graphs) == 2
+    step(torch.ones(1), twice=False)  # and so is another shape
+    assert len(step.recordings) == 2
+    assert len(seen[-1]) == 2
+
+
+def test_what_cannot_be_recorded_is_said(graphs: list[str]) -> None:
+    weight, seen = nn.Parameter(torch.ones(2)), []
+
+    def learn(x: Tensor) -> tuple[list[str], Tensor]:
+        if graphs:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        return scaled(weight, seen)(x, False)
+
+    step = Recorded(learn, [weight], torch.device("cpu"))
+    step(torch.ones(2)), step(torch.ones(2))
+    with pytest.raises(RuntimeError, match=r"recorded on the GPU \(operation not .*--no-record"):
+        step(torch.ones(2))
+
+
+def test_steps_before_the_first_recording_are_few() -> None:
+    """`train --dry-run` times the fourth."""
+    assert module.WARM <= 2
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("preset", ["paper", "repaired"])
+def test_a_recorded_run_learns_what_an_unrecorded_one_does(
+    tiny: Build, crowd: Crowd, preset: str
+) -> None:
+    """Of two kinds of step: α is guided from the third epoch on."""
+    rows, weights = [], []
+    recipe = Recipe.preset(
+        preset, epochs=4, batch=8, people=4, lr=1e-3, load_size=None, crop=None, guide_after=2
+    )
+    off = dict.fromkeys(("autocast", "tf32", "benchmark", "compile"), False)
+    for record in (False, True):
+        model, speed = tiny(preset, 8), Speed(**off, record=record)
+        objective = Objective.preset(preset)
+        rows.append(
+            train(model, crowd(8), objective, recipe, device="cuda", progress=False, speed=speed)
+        )
+        weights.append(model.state_dict())
+    assert [list(row) for row in rows[0]] == [list(row) for row in rows[1]]
+    for a, b in zip(*rows, strict=True):
+        assert b == pytest.approx(a, rel=1e-3, abs=1e-5)
+    torch.testing.assert_close(*weights, rtol=1e-3, atol=1e-5)
