@@ -4,7 +4,8 @@
 
 The index is as large as MARS's (20,478 tracklets, 1,191,003 frames) over a file of frames with a
 hole in it, which takes no room. Frames are read in batches of 16 tracklets x 10 frames, all in the
-page cache, on one thread: what remains is the work, not the disk.
+page cache, on one thread: what remains is the work, not the disk. With a GPU, also how fast it
+decodes the files of a whole store, as training does once.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from w3an_lite.data.pack_index import headers_of, index_of, settings_of
 from w3an_lite.data.pack_part import growing
 from w3an_lite.data.store import open_store, read_together
 from w3an_lite.data.tracklet import FileFrames, Split, Tracklet
+from w3an_lite.reading import HeldFrames
 
 TRACKLETS, TRAIN, QUERIES, FRAMES = 20478, 8298, 1980, 1191003
 SIZE, BATCH, CLIP = (128, 64), 16, 10
@@ -118,6 +120,22 @@ def one_by_one(tracklets: list[Tracklet], indices: list[np.ndarray]) -> np.ndarr
     return np.stack([t.frames.read(i) for t, i in zip(tracklets, indices, strict=True)])
 
 
+def on_a_gpu(path: Path) -> None:
+    """Print how fast a GPU decodes all files of a JPEG store, and how far from the CPU it is."""
+    people, found = open_store(path).train, []
+    for device in (torch.device("cuda", 0), torch.device("cpu")):
+        held = HeldFrames(people[:2], None, device)  # the first time loads the decoder
+        start = time.perf_counter()
+        held = HeldFrames(people, None, device)
+        frames = held._data.cpu().int()
+        found.append((frames, len(frames) / (time.perf_counter() - start)))
+    (there, fast), (here, slow) = found
+    off = (there - here).abs().float()
+    name = torch.cuda.get_device_name(0)
+    print(f"all frames of the jpeg store to {name}: {fast:,.0f} frames/s, {fast / slow:.1f} times")
+    print(f"the CPU; {off.mean():.2f} grey levels apart in the mean, {off.max():.0f} at most")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=6000)
@@ -156,6 +174,8 @@ def main() -> None:
                     f"read the {form} store, {label}: {speed:,.0f} frames/s, "
                     f"{speed / files:.1f} times PIL"
                 )
+        if torch.cuda.is_available():
+            on_a_gpu(folder / "jpeg1")
 
 
 if __name__ == "__main__":
