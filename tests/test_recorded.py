@@ -85,13 +85,13 @@ def test_the_third_step_is_recorded_and_replayed(
         return found
 
     monkeypatch.setattr(step, "_record", recorded)
-    kept = []
-    for k in range(6):
-        x = torch.tensor([1.0, 10.0**k])
+    kept, shown = [], [torch.tensor([1.0, 10.0**k]) for k in range(6)]
+    for x in shown:
         names, values = step(x, twice=False)
         kept.append(values)
         assert names == ["loss"]
         torch.testing.assert_close(weight.grad, x)
+    assert [x[1].item() for x in shown] == [10.0**k for k in range(6)]  # the caller's own stay
     assert graphs == ["record thread_local"]
     assert [s for s in seen if s == "replay"] == ["replay"] * 4
     assert len(seen) == 3 + 4

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -641,6 +642,8 @@ def test_a_dry_run_steps_where_every_term_is_there(
     steps: list[tuple[int, ...]] = []
 
     class Noting:
+        gradients = Mock(pieces=[])
+
         def __init__(self, *_: object) -> None:
             pass
 

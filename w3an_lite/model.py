@@ -249,7 +249,7 @@ class W3AN(nn.Module):
         checks.check_clips(frames, self.training)
         frames = self._prepared(frames)
         path = self.encode(frames)
-        logits = self.heads(path.cube)
+        logits: tuple[Tensor, Tensor] = self.heads(path.cube)
         identity_map, attribute_map = self.maps(path.cube.detach(), *logits, identity, attributes)
         if self.guide_by == "noise" and self.training:
             identity_map, attribute_map = random_maps(frames, identity_map)
@@ -265,8 +265,8 @@ class W3AN(nn.Module):
         looked: tuple[Tensor | None, Tensor | None] = (None, None)
         if self.heads_on == "both" and self.training:
             looked = self.heads(path.cube, attend(path.alpha, path.cube.detach()))
-        rest = (identity_map, attribute_map, clip_logits, alpha_prime, *looked)
-        return W3ANOutput(*path, *logits, *rest)
+        rest = (*logits, identity_map, attribute_map, clip_logits, alpha_prime, *looked)
+        return W3ANOutput(*path, *rest)
 
     @torch.no_grad()
     def maps(

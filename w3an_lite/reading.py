@@ -48,7 +48,7 @@ class HeldFrames:
 
     size: (H, W) they are brought to; None as they are, all alike. JPEG files of a store are decoded
     on a GPU where torchvision can. Its decoder may differ from the CPU's by a grey level or two,
-    and more on edges of colour in files whose colour has half the resolution (4:2:0), since it
+    and more where colours change in files whose colour has half the resolution (4:2:0), since it
     repeats those pixels where Pillow smooths them.
     `DataError` when a frame cannot be read, or has another size than the first.
     """
