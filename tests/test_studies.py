@@ -34,7 +34,7 @@ def test_every_study_has_its_rows(name: str) -> None:
         "repairs": 21,
         "alone": 22,
         "looking": 5,
-        "clock": 8,
+        "clock": 13,
         "groups": 10,
         "graph": 11,
         "weights": 21,
@@ -72,6 +72,9 @@ def test_trials_are_shared() -> None:
     assert trial("baselines", "mean pooling") == "mean_pool"
     assert trial("looking", "WAN") == "repaired-WAN, off centre"
     assert trial("clock", "WAN") == "repaired-WAN, turned"
+    assert trial("clock", "paper") == "paper, turned"
+    assert trial("clock", "paper W3WAN") == "paper-W3WAN, turned"
+    assert trial("clock", alike) == "mean_pool-trained alike, turned"
     assert trial("looking", "paper with four repairs") == "paper-with four repairs, off centre"
 
 

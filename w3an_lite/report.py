@@ -251,7 +251,7 @@ _NOTES = {
     "looking": "All rows here see the moved crops; W3AN of other tables does not. The last two "
     "begin at `paper`.",
     "clock": "All rows here see walks that begin at any of their frames; W3AN of other tables does "
-    "not. The last two begin at `paper`.",
+    "not. Rows that are named after `paper` or mean pooling begin there.",
     "readings": "In `repaired`, which has no Eq. 8, it is put back for the last rows: their points "
     "are from the row *Eq. 8*.",
     "table5": "*place-alone* is a control of ours: with the same losses an α that is the same for "

@@ -86,7 +86,7 @@ class Run:
         self.gradients = Gradients(model, objective, ranks, speed)
         self.learn: Learn = self.gradients
         alone = model.device.type == "cuda" and ranks.size == 1 and self.gradients.own
-        if alone if speed.record is None else speed.record:
+        if speed.record or (speed.record is None and alone):
             self.learn = Recorded(self.gradients, [*model.parameters()], model.device)
 
     @property

@@ -1,4 +1,4 @@
-"""What should make a step faster on a GPU, each by itself; a CPU changes nothing unless asked."""
+"""What makes a step faster on a GPU, each by itself; a CPU changes nothing unless asked."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Speed:
     tf32: products and convolutions of what is left in float32 with ten bits of mantissa.
     benchmark: cuDNN times its convolutions once and keeps the fastest.
     fused: the optimiser's step as one kernel.
-    compile: `torch.compile` of a step's pieces (`run.Run.pieces`). Of itself with one process
-        only, as statistics over many processes break what it can join, and where Triton finds a
-        C compiler and Python's headers.
-    record: a step's kernels recorded once and launched as one, see `recorded`. Of itself with one
-        process only, and where all parts are this library's: one from elsewhere may wait for the
-        GPU or draw by itself.
+    compile: `torch.compile` of a step's pieces (`gradients.Gradients.pieces`). Of itself with one
+        process only, as statistics over many processes break what it can join, and where Triton
+        finds a C compiler and Python's headers.
+    record: a step's kernels recorded once and launched as one, see `recorded`; on a GPU, with one
+        process. Of itself only where all parts are this library's: one from elsewhere may wait for
+        the GPU or draw by itself.
     hold: all training frames on the device, if they fit; see `reading.HeldFrames`.
     """
 

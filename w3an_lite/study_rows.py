@@ -90,20 +90,27 @@ def _looking(preset: str) -> dict[str, Row]:
 
 def _clock(preset: str) -> dict[str, Row]:
     changes = {
-        "WAN": TABLE5["WAN"],
+        **{name: TABLE5[name] for name in ("WAN", "AP-W3AN", "AL-W3AN", "W3WAN")},
         "with one v for all frames": added("one v for all frames"),
-        "AP-W3AN": TABLE5["AP-W3AN"],
-        "AL-W3AN": TABLE5["AL-W3AN"],
         **PLACE_ALONE,
     }
-    return _beside_guided(preset, changes, TURNED)
+    others = {
+        "mean pooling trained alike": Row("mean_pool", ALIKE),
+        "paper": Row("paper", {}),
+        "paper with all of the graph": Row("paper", alone(*GRAPH)),
+        "paper W3WAN": Row("paper", TABLE5["W3WAN"]),
+    }
+    return _beside_guided(preset, changes, TURNED, others)
 
 
-def _beside_guided(preset: str, variants: dict[str, Changes], people: Changes) -> dict[str, Row]:
-    """A preset, its variants, and the paper's network with an α that its own maps guide; all of
-    them shown the same `people`."""
+def _beside_guided(
+    preset: str, variants: dict[str, Changes], people: Changes, others: dict[str, Row] | None = None
+) -> dict[str, Row]:
+    """A preset, its variants, `others`, and the paper's network with an α that its own maps guide;
+    all of them shown the same `people`."""
     rows = {
         **_rows(variants)(preset),
+        **(others or {}),
         "paper with four repairs": Row("paper", _FOUR),
         "paper with four repairs, gradient through α′": Row("paper", _LEARNING),
     }
