@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from w3an_lite import recorded as module
 from w3an_lite.data.tracklet import Tracklet
 from w3an_lite.losses import Objective
 from w3an_lite.model import W3AN
@@ -73,7 +72,7 @@ def made_to_replay(step: Recorded, seen: list[str]) -> None:
 
 def test_the_third_step_is_recorded_and_replayed(graphs: list[str]) -> None:
     weight, seen = nn.Parameter(torch.tensor([1.0, 2.0])), []
-    step = Recorded(scaled(weight, seen), [weight], torch.device("cpu"))
+    step = Recorded(scaled(weight, seen), nn.ParameterList([weight]), torch.device("cpu"))
     made_to_replay(step, seen)
     kept, shown = [], [torch.tensor([1.0, 10.0**k]) for k in range(6)]
     for x in shown:
@@ -96,40 +95,68 @@ def test_the_third_step_is_recorded_and_replayed(graphs: list[str]) -> None:
     step(torch.ones(1), twice=False)  # and so is another shape
     assert len(step.recordings) == 2
     assert seen[-2:] == ["replayed", "learnt"]
+    weight.data = weight.data.clone()  # as where the model went elsewhere and came back
+    step(torch.ones(2), twice=False)
+    assert not step.recordings
+    assert seen[-1] == "learnt"
 
 
-def test_what_cannot_be_recorded_is_said(graphs: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (RuntimeError("not permitted"), ValueError, r"on the GPU \(not permitted\); .*--no-record"),
+        (torch.OutOfMemoryError("no room"), torch.OutOfMemoryError, "no room"),
+    ],
+)
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_what_cannot_be_recorded_is_said(
+    error: RuntimeError,
+    kind: type[Exception],
+    said: str,
+    spoilt: bool,
+    graphs: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The reason, and not what ends a recording that is spoilt says of that."""
     weight, seen = nn.Parameter(torch.ones(2)), []
+    plain = torch.cuda.graph
+
+    @contextmanager
+    def ending_badly(*given: object, **options: str) -> Iterator[None]:
+        with plain(*given, **options):  # type: ignore[arg-type]
+            try:
+                yield
+            finally:
+                if spoilt:
+                    raise RuntimeError("capture was invalidated")
 
     def learn(x: Tensor) -> tuple[list[str], Tensor]:
         if graphs:
-            raise RuntimeError("operation not permitted when stream is capturing")
+            raise error
         return scaled(weight, seen)(x, False)
 
-    step = Recorded(learn, [weight], torch.device("cpu"))
+    monkeypatch.setattr(torch.cuda, "graph", ending_badly)
+    step = Recorded(learn, nn.ParameterList([weight]), torch.device("cpu"))
     step(torch.ones(2)), step(torch.ones(2))
-    with pytest.raises(RuntimeError, match=r"recorded on the GPU \(operation not .*--no-record"):
+    with pytest.raises(kind, match=said):
         step(torch.ones(2))
 
 
-def test_steps_before_the_first_recording_are_few() -> None:
-    """`train --dry-run` times the fourth."""
-    assert module.WARM <= 2
-
-
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(("fast", "near"), [(False, 1e-3), (True, 2e-2)])
 @pytest.mark.parametrize("preset", ["paper", "repaired"])
 def test_a_recorded_run_learns_what_an_unrecorded_one_does(
-    tiny: Build, crowd: Crowd, preset: str
+    tiny: Build, crowd: Crowd, preset: str, fast: bool, near: float
 ) -> None:
-    """Of two kinds of step: α is guided from the third epoch on."""
+    """Of two kinds of step: α is guided from the third epoch on. As exact as can be, and as a GPU
+    trains by itself."""
     rows, weights = [], []
     recipe = Recipe.preset(
         preset, epochs=4, batch=8, people=4, lr=1e-3, load_size=None, crop=None, guide_after=2
     )
-    off = dict.fromkeys(("autocast", "tf32", "benchmark", "compile"), False)
+    all_or_none = dict.fromkeys(("autocast", "tf32", "benchmark", "compile"), fast)
     for record in (False, True):
-        model, speed = tiny(preset, 8), Speed(**off, record=record)
+        model, speed = tiny(preset, 8), Speed(**all_or_none, record=record)
         objective = Objective.preset(preset)
         rows.append(
             train(model, crowd(8), objective, recipe, device="cuda", progress=False, speed=speed)
@@ -137,5 +164,8 @@ def test_a_recorded_run_learns_what_an_unrecorded_one_does(
         weights.append(model.state_dict())
     assert [list(row) for row in rows[0]] == [list(row) for row in rows[1]]
     for a, b in zip(*rows, strict=True):
-        assert b == pytest.approx(a, rel=1e-3, abs=1e-5)
-    torch.testing.assert_close(*weights, rtol=1e-3, atol=1e-5)
+        assert b["loss"] == pytest.approx(a["loss"], rel=near)
+    if not fast:
+        for a, b in zip(*rows, strict=True):
+            assert b == pytest.approx(a, rel=near, abs=1e-5)
+        torch.testing.assert_close(*weights, rtol=near, atol=1e-5)

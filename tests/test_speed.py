@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,14 @@ from w3an_lite import run as run_module
 from w3an_lite import speed as module
 from w3an_lite.attention_lstm import AttentionLSTM
 from w3an_lite.attention_pyramid import AttentionPyramid
+from w3an_lite.backbone import NarrowTrunk
 from w3an_lite.data.sampling import Batches
 from w3an_lite.data.tracklet import Clips, Tracklet
 from w3an_lite.distributed import Ranks
+from w3an_lite.gradients import Gradients
 from w3an_lite.losses import Objective
 from w3an_lite.model import W3AN
+from w3an_lite.parts import WeightedAverage
 from w3an_lite.reading import Batch
 from w3an_lite.recipe import Recipe
 from w3an_lite.run import Run
@@ -297,14 +302,15 @@ def test_a_step_on_a_gpu_waits_for_nothing(tiny: Build, crowd: Crowd) -> None:
         frames=clips.frames.to(device), identity=clips.identity.to(device),
         attributes=clips.attributes.to(device),
     )  # fmt: skip
-    run.step(0, 0, 2, Batch(there, names))  # the first one chooses algorithms
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        run.step(0, 1, 2, Batch(there, names))
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
+    # the first one chooses algorithms, the third is recorded, the fourth is a replay
+    for step, mode in enumerate(("default", "error", "default", "error")):
+        torch.cuda.set_sync_debug_mode(mode)
+        try:
+            run.step(0, step, 4, Batch(there, names))
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
     run.collect()
-    assert len(run.rows) == 2
+    assert len(run.rows) == 4
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -322,6 +328,11 @@ def test_a_gpu_learns_what_the_cpu_learns(tiny: Build, crowd: Crowd, hold: bool)
         assert b == pytest.approx(a, rel=1e-2, abs=1e-4)
 
 
+class Small(NarrowTrunk):
+    def __init__(self) -> None:
+        super().__init__(width=2)
+
+
 @pytest.mark.parametrize(
     ("changes", "own"),
     [
@@ -331,6 +342,8 @@ def test_a_gpu_learns_what_the_cpu_learns(tiny: Build, crowd: Crowd, hold: bool)
         ({"guide_by": "noise"}, False),  # its seed is read from the frames
         ({"temporal": lambda channels: Waiting(channels)}, False),
         ({"spatial": lambda channels: Blank()}, False),
+        ({"graph": lambda channels: Averaging()}, False),
+        ({"backbone": Small(), "trunk": {}}, False),
     ],
 )
 def test_a_step_is_recorded_by_itself_only_if_all_is_known(
@@ -344,15 +357,33 @@ def test_a_step_is_recorded_by_itself_only_if_all_is_known(
         run = Run(model, None, Objective(), RECIPE, None, Ranks(), speed, RunLog(None))  # type: ignore[arg-type]
         there = own if record is None else record
         assert run.learn == ("recorded" if there else run.gradients)
-    assert run.gradients.own == own
-    gradients, parameters, device = made[-1]
-    assert gradients is run.gradients
-    assert parameters == [*model.parameters()]
-    assert device.type == "cuda"
+        assert run.speed.record == there  # a checkpoint tells what was done
+    assert run.gradients.recordable == own
+    assert made[-1] == (run.gradients, model, torch.device("cuda", 0))
 
 
-class Waiting(TemporalAttention):
-    """Of one's own: nobody knows what it does."""
+@pytest.mark.parametrize("kind", ["forward", "forward_pre", "full_backward"])
+def test_a_step_with_hooks_is_not_recorded_by_itself(tiny: Build, kind: str) -> None:
+    """A replay would not call them."""
+    model = tiny(identities=8)
+    gradients = Gradients(model, Objective(), Ranks(), Speed())
+    assert gradients.recordable
+    handle = getattr(model.tan.score, f"register_{kind}_hook")(lambda *_: None)
+    assert not gradients.recordable
+    handle.remove()
+    assert gradients.recordable
+    gradients.objective = Waits()
+    assert not gradients.recordable
+
+
+class Waits(Objective):
+    """Of one's own, like the parts below: nobody knows what it does."""
+
+
+class Waiting(TemporalAttention): ...
+
+
+class Averaging(WeightedAverage): ...
 
 
 class Blank(torch.nn.Module):
@@ -415,13 +446,34 @@ def test_other_sizes_run_as_they_are_written(tiny: Build) -> None:
         assert [is_compiled(*piece) for piece in pieces] == [True, True, False]
 
 
-def test_a_method_of_ones_own_comes_back(tiny: Build) -> None:
+def test_a_method_of_ones_own_stays(tiny: Build) -> None:
     """One that was set on the very object."""
     model = tiny()
     own = model._weigh = lambda features: features
     with Speed(compile=True).applied((model, "_weigh")), module.uncompiled((model, "_weigh")):
         assert model._weigh is own
     assert model._weigh is own
+
+
+def test_all_pieces_of_a_step_are_compiled_and_no_copy_of_the_model_is(tiny: Build) -> None:
+    """A judge may copy the model, or write it."""
+    model = tiny()
+    gradients = Gradients(model, Objective(), Ranks(), Speed())
+    names = {(type(owner).__name__, name) for owner, name in gradients.pieces}
+    assert names == {
+        ("NarrowTrunk", "forward"), ("Heads", "forward"), ("SpatialAttention", "forward"),
+        ("W3AN", "_prepared"), ("W3AN", "_weigh"), ("W3AN", "maps"), ("W3AN", "_guided"),
+        ("Gradients", "_fitted"), ("Gradients", "_losses"),
+    }  # fmt: skip
+    with Speed(compile=True).applied(*gradients.pieces):
+        assert all(is_compiled(*piece) for piece in gradients.pieces)
+        with module.uncompiled(*gradients.pieces):
+            copy = pickle.loads(pickle.dumps(model))
+            again = deepcopy(model)
+    for other in (copy, again):
+        assert other.maps.__self__ is other
+        assert not {"maps", "_weigh", "forward"} & {*vars(other), *vars(other.backbone)}
+    assert not any(name in vars(owner) for owner, name in gradients.pieces)
 
 
 def test_what_was_compiled_is_forgotten(tiny: Build, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -738,6 +738,6 @@ def test_memory_of_a_gpu_is_that_of_a_step_and_of_what_is_held(
     there = SimpleNamespace(total_memory=16 * 2**30)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: there)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a GPU")
-    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: 2 * 2**30)
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda _: 2 * 2**30)
     found = costs._memory(torch.device("cuda", 0), 3 * 2**30)
     assert found == "5.0 GiB of 16.0 GiB of a GPU"

@@ -19,6 +19,7 @@ from .losses import Objective
 from .model import W3AN
 from .reading import Steps, check_shared, fits, held_bytes, read_ahead
 from .recipe import Recipe
+from .recorded import WARM
 from .run import Run
 from .runlog import RunLog
 from .speed import Speed
@@ -45,7 +46,7 @@ def dry_run(
     """Try what `train` will do, once, and say what it costs; `repeats` runs in all.
 
     The model has taken a step afterwards: build it anew. A GPU takes four steps, the last of which
-    counts, since the first ones choose and compile.
+    counts, since the first ones choose, compile and record.
 
     ValueError or OSError in one sentence when something cannot work.
     """
@@ -121,7 +122,7 @@ def _step(
 ) -> tuple[float, Run]:
     """Seconds of one step, and the run that took it."""
     gpu = device.type == "cuda"
-    count = min(4, len(batches)) if gpu else 1
+    count = min(WARM + 2, len(batches)) if gpu else 1
     speed = speed.on(device, Ranks())
     model.to(device).train()
     optimiser = recipe.optimise(model, fused=bool(speed.fused))
@@ -151,7 +152,7 @@ def _memory(device: torch.device, held: int) -> str:
     if device.type == "cuda":
         total = torch.cuda.get_device_properties(device).total_memory
         name = torch.cuda.get_device_name(device)
-        most = torch.cuda.max_memory_allocated(device) + held
+        most = torch.cuda.max_memory_reserved(device) + held
         return f"{_size(most)} of {_size(total)} of {name}"
     try:
         import resource

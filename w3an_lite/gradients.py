@@ -89,11 +89,15 @@ class Gradients:
         ]
 
     @property
-    def own(self) -> bool:
-        """Whether all is this library's that runs here, and nothing waits or draws by itself."""
+    def recordable(self) -> bool:
+        """Whether all is this library's that runs here, nothing waits or draws by itself, and no
+        hook would have to be called."""
         model = self.model
         parts = (model, model.backbone, model.san, model.tan, model.gcn, self.objective)
-        return model.guide_by != "noise" and not any(map(is_foreign, parts))
+        hooked = any(
+            m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in model.modules()
+        )
+        return model.guide_by != "noise" and not hooked and not any(map(is_foreign, parts))
 
 
 def evenness(alpha: Tensor) -> Tensor:

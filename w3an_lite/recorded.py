@@ -26,24 +26,30 @@ class Recording(NamedTuple):
 
 
 class Recorded:
-    """`learn`, launched as one from its third call on.
+    """`learn`, which leaves gradients in `module`, launched as one from its third call on.
 
     To launch some hundred short kernels one by one takes a CPU longer than a GPU needs for them.
     `learn` must wait for nothing, read all that changes from the tensors it is given, and draw
-    nothing from a generator of its own. Other shapes, or another of `options`, are recorded anew.
+    nothing from a generator of its own; its Python is not run again. Other shapes, or another of
+    `options`, are recorded for themselves, and all anew if the module's weights lie elsewhere.
 
-    RuntimeError when it cannot be recorded, and how to do without.
+    ValueError when it cannot be recorded, with the reason and how to do without.
     """
 
-    def __init__(
-        self, learn: Learn, parameters: Sequence[nn.Parameter], device: torch.device
-    ) -> None:
-        self.learn, self.parameters, self.device = learn, list(parameters), device
+    def __init__(self, learn: Learn, module: nn.Module, device: torch.device) -> None:
+        self.learn, self.device = learn, device
+        self.parameters, self.buffers = [*module.parameters()], [*module.buffers()]
         self.stream = torch.cuda.Stream(device)
+        self.places: list[int] = []
         self.calls: Counter[Any] = Counter()
         self.recordings: dict[Any, Recording] = {}
 
     def __call__(self, *given: Tensor, **options: bool) -> tuple[list[str], Tensor]:
+        places = [x.data_ptr() for x in (*self.parameters, *self.buffers)]
+        if places != self.places:
+            self.places = places
+            self.calls.clear()
+            self.recordings.clear()
         kind = (*(tuple(x.shape) for x in given), *options.items())
         self.calls[kind] += 1
         if self.calls[kind] <= WARM:
@@ -51,8 +57,8 @@ class Recorded:
         if kind not in self.recordings:
             self.recordings[kind] = self._record(given, options)
         recording = self.recordings[kind]
-        for own, new in zip(recording.given, given, strict=True):
-            own.copy_(new)
+        for kept, new in zip(recording.given, given, strict=True):
+            kept.copy_(new)
         recording.graph.replay()
         for parameter, gradient in zip(self.parameters, recording.gradients, strict=True):
             parameter.grad = gradient
@@ -72,19 +78,23 @@ class Recorded:
         return found
 
     def _record(self, given: Sequence[Tensor], options: dict[str, bool]) -> Recording:
-        own = [x.clone() for x in given]
+        kept = [x.clone() for x in given]
         graph = torch.cuda.CUDAGraph()
-        self.stream.wait_stream(torch.cuda.current_stream(self.device))
+        here = torch.cuda.current_stream(self.device)
         try:
             # "thread_local": another thread may pin memory for the next batch meanwhile
             with (
                 torch.cuda.device(self.device),
+                torch.cuda.stream(here),  # comes back, whatever happens
                 torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"),
             ):
-                found = self.learn(*own, **options)
+                found = self.learn(*kept, **options)
         except RuntimeError as error:
-            raise RuntimeError(
-                f"the step cannot be recorded on the GPU ({error}); train with --no-record, or "
+            why = error.__context__ or error  # what spoilt it, before what ending it said
+            if isinstance(why, torch.OutOfMemoryError):
+                raise why from None
+            raise ValueError(
+                f"the step cannot be recorded on the GPU ({why}); train with --no-record, or "
                 "Speed(record=False)"
             ) from error
-        return Recording(graph, own, found, [p.grad for p in self.parameters])
+        return Recording(graph, kept, found, [p.grad for p in self.parameters])

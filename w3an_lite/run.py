@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,7 +76,7 @@ class Run:
     ) -> None:
         self.model, self.optimiser = model, optimiser
         self.objective, self.recipe, self.out = objective, recipe, out
-        self.ranks, self.speed, self.log, self.data = ranks, speed, log, data
+        self.ranks, self.log, self.data = ranks, log, data
         self.epoch = self.first_step = 0
         self.rows: list[Row] = []
         self.evaluations: list[dict[str, Any]] = []
@@ -85,9 +85,13 @@ class Run:
         self.saved_at, self.save_took = -math.inf, 0.0
         self.gradients = Gradients(model, objective, ranks, speed)
         self.learn: Learn = self.gradients
-        alone = model.device.type == "cuda" and ranks.size == 1 and self.gradients.own
-        if speed.record or (speed.record is None and alone):
-            self.learn = Recorded(self.gradients, [*model.parameters()], model.device)
+        record = speed.record
+        if record is None:
+            alone = model.device.type == "cuda" and ranks.size == 1
+            record = alone and self.gradients.recordable
+        self.speed = replace(speed, record=record)
+        if record:
+            self.learn = Recorded(self.gradients, model, model.device)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -103,8 +107,8 @@ class Run:
 
     def step(self, epoch: int, step: int, steps: int, batch: Batch) -> None:
         """One step of gradient descent. Nothing here waits for the device, except that the control
-        of `guide_by="noise"` reads its seed from the frames, and that PyTorch's batch norm over
-        many GPUs waits in each layer."""
+        of `guide_by="noise"` reads its seed from the frames, that PyTorch's batch norm over many
+        GPUs waits in each layer, and that the step which is recorded waits once."""
         device, clips = self.model.device, batch.clips
         rate = self.recipe.rate(epoch, step / steps)
         for group in self.optimiser.param_groups:

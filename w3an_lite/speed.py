@@ -6,7 +6,7 @@ import os
 import shutil
 import sysconfig
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,8 +38,9 @@ class Speed:
         process only, as statistics over many processes break what it can join, and where Triton
         finds a C compiler and Python's headers.
     record: a step's kernels recorded once and launched as one, see `recorded`; on a GPU, with one
-        process. Of itself only where all parts are this library's: one from elsewhere may wait for
-        the GPU or draw by itself.
+        process. Of itself only where all parts are this library's, since one from elsewhere may
+        wait for the GPU or draw by itself, and where no module has a hook, which would be called
+        in the first steps alone.
     hold: all training frames on the device, if they fit; see `reading.HeldFrames`.
     """
 
@@ -78,48 +79,44 @@ class Speed:
         matrix = torch.get_float32_matmul_precision()
         benchmark = torch.backends.cudnn.benchmark
         convolutions = torch.backends.cudnn.allow_tf32
-        compiled = pieces if self.compile else ()
+        # a method that was set on the very object stays as it is
+        compiled = [(o, name) for o, name in pieces if self.compile and name not in o.__dict__]
         try:
             if self.tf32 is not None:  # cuDNN's own default is on
                 torch.set_float32_matmul_precision("high" if self.tf32 else "highest")
                 torch.backends.cudnn.allow_tf32 = self.tf32
             if self.benchmark is not None:
                 torch.backends.cudnn.benchmark = self.benchmark
-            with ExitStack() as stack:
-                for owner, name in compiled:
-                    fast = torch.compile(getattr(owner, name), backend=BACKEND, dynamic=False)
-                    stack.enter_context(_called(owner, name, fast))
-                yield
+            for owner, name in compiled:
+                fast = torch.compile(getattr(owner, name), backend=BACKEND, dynamic=False)
+                owner.__dict__[name] = fast
+            yield
         finally:
             torch.set_float32_matmul_precision(matrix)
             torch.backends.cudnn.benchmark = benchmark
             torch.backends.cudnn.allow_tf32 = convolutions
+            for owner, name in compiled:
+                owner.__dict__.pop(name, None)
             if compiled:  # another model's shapes would count against the same few
                 torch.compiler.reset()
 
 
 @contextmanager
 def uncompiled(*pieces: Piece) -> Iterator[None]:
-    """Within, compiled `pieces` run as they are written: other sizes would be compiled anew."""
-    with ExitStack() as stack:
-        for owner, name in pieces:
-            plain = getattr(getattr(owner, name), "_torchdynamo_orig_callable", None)
-            if plain is not None:
-                stack.enter_context(_called(owner, name, plain))
-        yield
-
-
-@contextmanager
-def _called(owner: Any, name: str, call: Callable[..., Any]) -> Iterator[None]:
-    """Within, `owner.name` is `call`, of this one object."""
-    own = owner.__dict__
-    before = {name: own[name]} if name in own else {}
-    own[name] = call
+    """Within, compiled `pieces` run as they are written: other sizes would be compiled anew, and a
+    copy of the model would go on to call the model it was copied from."""
+    compiled = [
+        (owner.__dict__, name, owner.__dict__[name])
+        for owner, name in pieces
+        if hasattr(owner.__dict__.get(name), "_torchdynamo_orig_callable")
+    ]
+    for own, name, _ in compiled:
+        del own[name]
     try:
         yield
     finally:
-        del own[name]
-        own.update(before)
+        for own, name, fast in compiled:
+            own[name] = fast
 
 
 @contextmanager

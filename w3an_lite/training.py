@@ -75,7 +75,8 @@ def train(
     one that met it ends, and torchrun ends the others. FloatingPointError names term, step and
     tracklets when a loss is not finite (what was saved stays); ValueError when the model has
     another number of identities than the tracklets, the checkpoint is of another run, there is no
-    such device, or `out` is a file; OSError when `out` cannot be written.
+    such device, `out` is a file, or a step cannot be recorded (`Speed`); OSError when `out` cannot
+    be written.
     """
     objective, recipe, ranks = objective or Objective(), recipe or Recipe(), Ranks.now()
     if evaluate_every < 0 or (save_every is not None and save_every < 1):

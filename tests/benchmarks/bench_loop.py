@@ -55,11 +55,15 @@ def main() -> None:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--full", action="store_true", help="the paper's size")
     size.add_argument("--small", action="store_true", help="the size of two cores")
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=10, help="at least 2 (10)")
     parser.add_argument("--no-hold", action="store_true", help="read the frames as they are needed")
     parser.add_argument("--workers", type=int, default=0, help="processes that read ahead (0)")
     parser.add_argument("--device", default="cuda:0" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
+    if args.epochs < 2:
+        parser.error(
+            f"--epochs is {args.epochs}; give at least 2, since the first quarter is left out"
+        )
     torch.set_num_threads(1)
     device = torch.device(args.device)
     full = args.full or (device.type == "cuda" and not args.small)

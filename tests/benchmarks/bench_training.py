@@ -48,17 +48,12 @@ class Cut(Exception):
     """The step ends here."""
 
 
-def cut_after(function: Callable[..., Any], call: int = 1) -> Callable[..., Any]:
-    """`function`, but the step ends after its `call`-th call."""
-    calls = 0
+def cut_after(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, but the step ends after it."""
 
     def cut(*args: Any, **options: Any) -> Any:
-        nonlocal calls
-        out = function(*args, **options)
-        calls += 1
-        if calls % call == 0:
-            raise Cut
-        return out
+        function(*args, **options)
+        raise Cut
 
     return cut
 
@@ -101,7 +96,7 @@ def recorded_as(run: Run, learn: Learn) -> Learn:
     """`learn`, recorded if the step of `run` is."""
     if not isinstance(run.learn, Recorded):
         return learn
-    return Recorded(learn, run.learn.parameters, run.model.device)
+    return Recorded(learn, run.model, run.model.device)
 
 
 PARTS = (
