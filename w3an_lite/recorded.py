@@ -38,14 +38,14 @@ class Recorded:
 
     def __init__(self, learn: Learn, module: nn.Module, device: torch.device) -> None:
         self.learn, self.device = learn, device
-        self.parameters, self.buffers = [*module.parameters()], [*module.buffers()]
+        self.parameters = [*module.parameters()]
         self.stream = torch.cuda.Stream(device)
         self.places: list[int] = []
         self.calls: Counter[Any] = Counter()
         self.recordings: dict[Any, Recording] = {}
 
     def __call__(self, *given: Tensor, **options: bool) -> tuple[list[str], Tensor]:
-        places = [x.data_ptr() for x in (*self.parameters, *self.buffers)]
+        places = [parameter.data_ptr() for parameter in self.parameters]
         if places != self.places:
             self.places = places
             self.calls.clear()

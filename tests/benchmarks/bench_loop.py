@@ -10,20 +10,16 @@ that has the room the frames lie there, 63 GB of them; --no-hold reads them as t
 
 from __future__ import annotations
 
-import argparse
 import time
 from unittest.mock import patch
 
 import numpy as np
 import torch
-from bench_training import STEPS, Timed
+from bench_training import STEPS, Timed, made, sized
 
 from w3an_lite.data.tracklet import ArrayFrames, Tracklet
 from w3an_lite.distributed import Ranks
 from w3an_lite.losses import Objective
-from w3an_lite.model import W3AN
-from w3an_lite.presets import PRESETS, SMALL
-from w3an_lite.recipe import Recipe
 from w3an_lite.run import Run
 from w3an_lite.speed import Speed
 from w3an_lite.training import train
@@ -50,11 +46,7 @@ def crowd(people: int, count: int, length: int, size: tuple[int, int]) -> list[T
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="paper")
-    size = parser.add_mutually_exclusive_group()
-    size.add_argument("--full", action="store_true", help="the paper's size")
-    size.add_argument("--small", action="store_true", help="the size of two cores")
+    parser = sized(__doc__)
     parser.add_argument("--epochs", type=int, default=10, help="at least 2 (10)")
     parser.add_argument("--no-hold", action="store_true", help="read the frames as they are needed")
     parser.add_argument("--workers", type=int, default=0, help="processes that read ahead (0)")
@@ -74,12 +66,7 @@ def main() -> None:
     del timed
 
     people, *numbers = FULL if full else SMALLER
-    changes = {"epochs": args.epochs, "lr": 1e-6, "workers": args.workers}
-    if full:
-        model = W3AN.preset(args.preset, people)
-    else:
-        model = W3AN.preset(args.preset, people, **SMALL["model"])
-        changes |= {k: SMALL["recipe"][k] for k in ("load_size", "crop", "pad", "flip")}
+    model, recipe = made(args.preset, full, people, epochs=args.epochs, workers=args.workers)
     times: list[tuple[float, int]] = []
     collect = Run.collect
 
@@ -87,7 +74,7 @@ def main() -> None:
         collect(run)  # waits for the device
         times.append((time.perf_counter(), len(run.rows)))
 
-    recipe, objective = Recipe.preset(args.preset, **changes), Objective.preset(args.preset)
+    objective = Objective.preset(args.preset)
     with patch.object(Run, "collect", timed_collect):
         train(model, crowd(people, *numbers), objective, recipe, device=device, speed=speed)
     end, steps = times[-1]

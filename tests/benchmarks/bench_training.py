@@ -20,6 +20,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import fields
 from typing import Any
 from unittest.mock import patch
 
@@ -94,9 +95,7 @@ def ended(run: Run, part: str) -> Iterator[None]:
 
 def recorded_as(run: Run, learn: Learn) -> Learn:
     """`learn`, recorded if the step of `run` is."""
-    if not isinstance(run.learn, Recorded):
-        return learn
-    return Recorded(learn, run.model, run.model.device)
+    return Recorded(learn, run.model, run.model.device) if run.speed.record else learn
 
 
 PARTS = (
@@ -132,14 +131,29 @@ def trunk_flops(trunk: nn.Module, size: tuple[int, int]) -> float:
     return float(counter.get_total_flops())
 
 
+def sized(about: str) -> argparse.ArgumentParser:
+    """A parser of the preset and its size, described by the first line of `about`."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="paper")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--full", action="store_true", help="the paper's size")
+    size.add_argument("--small", action="store_true", help="the size of two cores")
+    return parser
+
+
+def made(preset: str, full: bool, people: int, **changes: Any) -> tuple[W3AN, Recipe]:
+    """A model and how it trains, of the paper's size or of two cores'."""
+    changes["lr"] = 1e-6  # the time is the same, and nothing diverges
+    if not full:
+        changes |= {k: SMALL["recipe"][k] for k in ("load_size", "crop", "pad", "flip")}
+    model = W3AN.preset(preset, people, **({} if full else SMALL["model"]))
+    return model, Recipe.preset(preset, **changes)
+
+
 def build(preset: str, full: bool, device: torch.device, speed: Speed) -> tuple[Run, Batch]:
     """A run and one batch of noise on the device."""
     torch.manual_seed(0)
-    changes: dict[str, Any] = {"lr": 1e-6}  # the time is the same, and nothing diverges
-    model = W3AN.preset(preset, PEOPLE) if full else W3AN.preset(preset, 64, **SMALL["model"])
-    if not full:
-        changes |= {k: SMALL["recipe"][k] for k in ("load_size", "crop", "pad", "flip")}
-    recipe = Recipe.preset(preset, **changes)
+    model, recipe = made(preset, full, PEOPLE if full else 64)
     batch, length = recipe.batch, model.clip_length
     identity = torch.arange(recipe.people).repeat_interleave(batch // recipe.people)
     clips = Clips(
@@ -156,7 +170,7 @@ def build(preset: str, full: bool, device: torch.device, speed: Speed) -> tuple[
     return Run(model, optimiser, *parts), Batch(clips, [""] * batch)
 
 
-SWITCHES = ("autocast", "tf32", "benchmark", "fused", "compile", "record")
+SWITCHES = [field.name for field in fields(Speed) if field.name != "hold"]
 
 
 class Timed:
@@ -174,8 +188,7 @@ class Timed:
     @property
     def on(self) -> list[str]:
         """The switches that are on."""
-        on = [k for k in SWITCHES[:-1] if getattr(self.speed, k)]
-        return on + ["record"] * isinstance(self.run.learn, Recorded)
+        return [name for name in SWITCHES if getattr(self.run.speed, name)]
 
     def step(self) -> None:
         with suppress(Cut):
@@ -213,11 +226,7 @@ def switched(args: argparse.Namespace, full: bool, device: torch.device) -> None
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="paper")
-    size = parser.add_mutually_exclusive_group()
-    size.add_argument("--full", action="store_true", help="the paper's size")
-    size.add_argument("--small", action="store_true", help="the size of two cores")
+    parser = sized(__doc__)
     parser.add_argument("--steps", type=int, default=20, help="steps of a timed loop (20)")
     parser.add_argument("--rounds", type=int, default=3, help="loops, of which the best counts (3)")
     parser.add_argument("--switches", action="store_true", help="each switch off in its turn")
